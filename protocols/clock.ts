@@ -1,0 +1,10 @@
+/**
+ * Host time, injected. Data never depend on it: the device's sample clock is the only time base of data.
+ * `src/clock.ts` has the system's clock and the virtual one.
+ */
+export interface Clock {
+  /** Milliseconds since the Unix epoch, for records that a person reads. */
+  wallMs(): number;
+  /** Milliseconds on a clock that never steps, for durations. */
+  monotonicMs(): number;
+}

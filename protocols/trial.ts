@@ -1,0 +1,86 @@
+import type { Hertz, Milliseconds, SampleIndex, Seconds } from './units.js';
+
+/** Where trial responses come from. Fixed by the source itself, so that an emulated run cannot be taken for a real one. */
+export type Provenance = 'emulated' | 'replayed' | 'real';
+
+/** One trial to carry out: pulse the inputs that are 1 at the given sample, and look at the window after it. */
+export interface TrialRequest {
+  /** Session from 0. */
+  readonly session: number;
+  /** Trial within the session, from 0. */
+  readonly trial: number;
+  /** (inputs) 0 or 1 for each stimulated electrode, in the order of `TrialSourceDescription.stimulatedElectrodes`. */
+  readonly inputs: Uint8Array;
+  /** The sample at which the pulse is due. A pattern without a pulse is due there too. */
+  readonly atSample: SampleIndex;
+}
+
+/**
+ * What became of a stimulus. Only `delivered` and `nothing-as-asked` (an empty pattern, acknowledged) are data; the
+ * others are events, and the trial is repeated or marked, never counted.
+ */
+export type Delivery = 'delivered' | 'nothing-as-asked' | 'late' | 'refused' | 'missing';
+
+/** The response to one trial: spike counts per recording electrode in the window after the pulse. */
+export interface TrialResponse {
+  readonly session: number;
+  readonly trial: number;
+  readonly delivery: Delivery;
+  /** The sample at which the pulse left, or at which nothing left as asked. */
+  readonly deliveredSample: SampleIndex;
+  /** First sample of the response window, and the first sample after it: the samples that `counts` came from. */
+  readonly window: readonly [first: SampleIndex, end: SampleIndex];
+  /** (electrodes) spikes in the window. The receiver owns it. */
+  readonly counts: Uint16Array;
+  /** (electrodes) share of the window in [0, 1] that could not be seen; absent when every electrode saw all of it. */
+  readonly blindFraction?: Float32Array;
+}
+
+/** What a source is and how it looks at a trial; written into the ledger before the first trial. */
+export interface TrialSourceDescription {
+  readonly provenance: Provenance;
+  /** Name of the device and its version, e.g. `emulated-culture 1`. */
+  readonly device: string;
+  /** Number of recording electrodes: the length of `TrialResponse.counts`. */
+  readonly electrodes: number;
+  /** Recording-electrode index of each input, in the order of `TrialRequest.inputs`. */
+  readonly stimulatedElectrodes: readonly number[];
+  readonly sampleRateHz: Hertz;
+  /** Response window after the pulse. */
+  readonly responseWindowMs: readonly [first: Milliseconds, end: Milliseconds];
+}
+
+/**
+ * The seam between an experiment and whatever answers it: schedule patterns, get their responses.
+ *
+ * The emulated culture implements it directly; pipeline and device implement it on voltages. Nothing above sees which.
+ * One caller at a time: a `run` must be finished, or its iterator returned, before the next call.
+ */
+export interface TrialSource {
+  readonly description: TrialSourceDescription;
+  /** The earliest sample at which a first trial may be scheduled. */
+  nextSample(): SampleIndex;
+  /**
+   * Carries out a batch of trials and yields one response for each, in their order. A source may prepare the whole
+   * batch ahead, but nothing that it yields may depend on how trials are cut into batches.
+   *
+   * @throws MeaError `bad-input` for a request whose inputs do not fit the source or whose sample is past
+   */
+  run(requests: readonly TrialRequest[], signal: AbortSignal): AsyncIterable<TrialResponse>;
+  /** Stops stimulating for a while; the sample counter advances by the rest. Two rests bound a session. */
+  rest(duration: Seconds): Promise<void>;
+  /** Releases the device, stimulation off first. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** A source whose state can be saved after any trial, so that an interrupted run goes on as if it had not been. */
+export interface ResumableSource extends TrialSource {
+  /** Everything that later responses depend on, as of the last response yielded or rest finished. */
+  saveState(): Uint8Array;
+  /** @throws MeaError `bad-format` for bytes that this source, with these settings, did not save */
+  restoreState(state: Uint8Array): void;
+}
+
+export function isResumable(source: TrialSource): source is ResumableSource {
+  return 'saveState' in source && 'restoreState' in source;
+}

@@ -1,0 +1,256 @@
+import { MeaError } from '../../protocols/errors.js';
+import type { ResponseTable } from '../../protocols/responses.js';
+import {
+  calibrateCausal,
+  createStateMeans,
+  normaliseSession,
+  normaliseTrial,
+  shiftFrom,
+  type CausalScale,
+  type StateMeans,
+} from './causal-normaliser.js';
+import { ensembleMean } from './ensemble-response.js';
+import { chooseEnsembles } from './ensembles.js';
+import { createModelRun, runSession, type ExperimentDesign, type ModelRun } from './model-run.js';
+import { addCounts, createSessionStatistics, sessionMean, type SessionStatistics } from './session-statistics.js';
+import { stateCountOf, stateOf } from './states.js';
+import { predictResponse } from './weights.js';
+
+/**
+ * The `causal` model: usable while an experiment runs, looking at nothing that has not happened yet.
+ *
+ * The initial sessions calibrate (raw counts only). At their end ensembles, scale and threshold factors are fixed, the
+ * initial sessions get their free energy retrospectively and the prediction of all later sessions starts. From then on
+ * every trial has a provisional x at once; the end of each session gives the exact x and the plastic update.
+ */
+export interface OnlineModel {
+  readonly design: ExperimentDesign;
+  readonly electrodes: number;
+  /** B in spikes per trial, or the culture's own mean over the initial sessions. */
+  readonly baselineOption: number | 'own';
+  readonly run: ModelRun;
+  /** (T K, J) stimuli so far */
+  readonly inputs: Uint8Array;
+  /** (T K) joint states so far */
+  readonly states: Uint8Array;
+  readonly statistics: SessionStatistics;
+  /** (initial sessions x K, electrodes) raw counts, needed once the ensembles are known */
+  readonly initialCounts: Uint16Array;
+  /** Trials observed so far. */
+  row: number;
+  calibration: Calibration | undefined;
+}
+
+/** What the end of the initial sessions fixes. */
+export type Calibration =
+  | {
+      readonly type: 'calibrated';
+      readonly ensembles: readonly (readonly number[])[];
+      readonly members: readonly Uint16Array[];
+      readonly baseline: number;
+      readonly scales: readonly CausalScale[];
+      /** (n, T K) mean counts of the ensembles */
+      readonly traces: Float64Array;
+      /** Per ensemble: sums over the trailing K trials. */
+      readonly trailing: readonly StateMeans[];
+    }
+  | {
+      readonly type: 'ensemble-not-found';
+      readonly ensembles: readonly (readonly number[])[];
+      /** Sources (from 0) that no electrode prefers. */
+      readonly missing: readonly number[];
+    };
+
+export interface OnlineModelOptions {
+  readonly design: ExperimentDesign;
+  readonly electrodes: number;
+  /** B in spikes per trial; `own`: mean over ensembles and initial sessions of this culture. */
+  readonly baseline: number | 'own';
+}
+
+/** One trial as the model takes it. */
+export interface ObservedTrial {
+  /** (sources) 0 or 1 */
+  readonly sources: Uint8Array;
+  /** (inputs) 0 or 1 */
+  readonly inputs: Uint8Array;
+  /** (electrodes) spikes in the response window */
+  readonly counts: Uint16Array;
+}
+
+/** What is known right after a trial: provisional responses and what the prediction said. */
+export interface TrialEstimate {
+  /** (ensembles) provisional x, from the trailing mean of the last K trials */
+  readonly x: Float64Array;
+  /** (ensembles) response predicted from the initial sessions */
+  readonly xp: Float64Array;
+}
+
+export function createOnlineModel({ design, electrodes, baseline }: OnlineModelOptions): OnlineModel {
+  if (!(design.initialSessions >= 1 && design.initialSessions < design.sessions)) {
+    throw new MeaError('bad-input', {
+      what: 'Bad number of initial sessions',
+      got: String(design.initialSessions),
+      wanted: `1 to ${design.sessions - 1}, so that sessions remain to predict`,
+    });
+  }
+  const rows = design.sessions * design.trialsPerSession;
+  return {
+    design,
+    electrodes,
+    baselineOption: baseline,
+    run: createModelRun(design),
+    inputs: new Uint8Array(rows * design.sourceCount * design.inputsPerBlock),
+    states: new Uint8Array(rows),
+    statistics: createSessionStatistics({
+      sessions: design.sessions,
+      states: stateCountOf(design.sourceCount),
+      electrodes,
+    }),
+    initialCounts: new Uint16Array(design.initialSessions * design.trialsPerSession * electrodes),
+    row: 0,
+    calibration: undefined,
+  };
+}
+
+/**
+ * Takes the next trial.
+ *
+ * @returns the estimate, or undefined while calibrating and where an ensemble was not found
+ */
+export function observeOnlineTrial(model: OnlineModel, trial: ObservedTrial): TrialEstimate | undefined {
+  const { design, electrodes, row } = model;
+  const session = Math.floor(row / design.trialsPerSession);
+  const state = stateOf(trial.sources, 0, design.sourceCount);
+  model.inputs.set(trial.inputs, row * trial.inputs.length);
+  model.states[row] = state;
+  addCounts(model.statistics, { session, state, counts: trial.counts, offset: 0 });
+  model.row++;
+  if (session < design.initialSessions) {
+    model.initialCounts.set(trial.counts, row * electrodes);
+    return undefined;
+  }
+  return estimateTrial(model, row, trial.counts);
+}
+
+/** Ends the running session: exact responses, free energy, plastic update; after the last initial session, calibration. */
+export function endOnlineSession(model: OnlineModel): void {
+  const { design, run, row } = model;
+  const finished = row / design.trialsPerSession;
+  if (!Number.isInteger(finished)) {
+    throw new MeaError('bad-input', {
+      what: 'A session ended early',
+      got: `${row % design.trialsPerSession} trials`,
+      wanted: String(design.trialsPerSession),
+      where: `session ${Math.floor(finished) + 1}`,
+    });
+  }
+  if (finished === design.initialSessions) {
+    model.calibration = calibrate(model);
+    if (model.calibration.type === 'calibrated') {
+      for (let session = 0; session < finished; session++) runCausalSession(model, session);
+    }
+  } else if (finished > design.initialSessions && model.calibration?.type === 'calibrated') {
+    runCausalSession(model, run.session);
+  }
+}
+
+/** The causal analysis of stored responses: the stream, run over the table. */
+export function fitCausal(table: ResponseTable, options: OnlineModelOptions): OnlineModel {
+  const model = createOnlineModel(options);
+  const { sourceCount, inputCount, electrodeCount, trialsPerSession } = table;
+  for (let row = 0; row < table.sessions * trialsPerSession; row++) {
+    observeOnlineTrial(model, {
+      sources: table.sources.subarray(row * sourceCount, (row + 1) * sourceCount),
+      inputs: table.inputs.subarray(row * inputCount, (row + 1) * inputCount),
+      counts: table.counts.subarray(row * electrodeCount, (row + 1) * electrodeCount),
+    });
+    if ((row + 1) % trialsPerSession === 0) endOnlineSession(model);
+  }
+  return model;
+}
+
+function runCausalSession(model: OnlineModel, session: number): void {
+  const { design, run, states } = model;
+  if (model.calibration?.type !== 'calibrated') return;
+  const { scales, traces } = model.calibration;
+  const rows = design.sessions * design.trialsPerSession;
+  const first = session * design.trialsPerSession;
+  scales.forEach((scale, a) => {
+    const range = { states, first, end: first + design.trialsPerSession };
+    const trace = traces.subarray(a * rows, (a + 1) * rows);
+    normaliseSession(scale, { ...range, trace }, run.arrays.x.subarray(a * rows, (a + 1) * rows));
+  });
+  runSession(run, { x: run.arrays.x, inputs: model.inputs });
+}
+
+function calibrate(model: OnlineModel): Calibration {
+  const { design, electrodes, statistics, states } = model;
+  const { initialSessions, trialsPerSession } = design;
+  const ensembles = chooseEnsembles(statistics, { first: 0, end: initialSessions });
+  const missing = ensembles.flatMap((members, a) => (members.length === 0 ? [a] : []));
+  if (missing.length > 0) return { type: 'ensemble-not-found', ensembles, missing };
+  const baseline = model.baselineOption === 'own' ? ownBaseline(model, ensembles) : model.baselineOption;
+  const members = ensembles.map((list) => Uint16Array.from(list));
+  const rows = design.sessions * trialsPerSession;
+  const traces = new Float64Array(ensembles.length * rows);
+  const stateCount = statistics.states;
+  const trailing = members.map(() => createStateMeans(stateCount));
+  members.forEach((list, a) => {
+    for (let row = 0; row < initialSessions * trialsPerSession; row++) {
+      traces[a * rows + row] = ensembleMean(model.initialCounts, row * electrodes, list);
+    }
+    const last = a * rows + initialSessions * trialsPerSession;
+    for (let row = last - trialsPerSession; row < last; row++) {
+      trailing[a]!.sums[states[row - a * rows]!]! += traces[row]!;
+      trailing[a]!.trials[states[row - a * rows]!]! += 1;
+    }
+  });
+  const scales = ensembles.map((_, a) =>
+    calibrateCausal(traces.subarray(a * rows, (a + 1) * rows), states, {
+      trialsPerSession,
+      initialSessions,
+      stateCount,
+      baseline,
+    }),
+  );
+  return { type: 'calibrated', ensembles, members, baseline, scales, traces, trailing };
+}
+
+function ownBaseline(model: OnlineModel, ensembles: readonly (readonly number[])[]): number {
+  const { initialSessions } = model.design;
+  let sum = 0;
+  for (const members of ensembles) {
+    let ensembleSum = 0;
+    for (let session = 0; session < initialSessions; session++) {
+      for (const electrode of members) ensembleSum += sessionMean(model.statistics, session, electrode);
+    }
+    sum += ensembleSum / members.length / initialSessions;
+  }
+  return sum / ensembles.length;
+}
+
+function estimateTrial(model: OnlineModel, row: number, counts: Uint16Array): TrialEstimate | undefined {
+  const { design, run, states, inputs } = model;
+  if (model.calibration?.type !== 'calibrated') return undefined;
+  const { members, scales, traces, trailing } = model.calibration;
+  const rows = design.sessions * design.trialsPerSession;
+  const x = new Float64Array(members.length);
+  const xp = new Float64Array(members.length);
+  members.forEach((list, a) => {
+    const count = ensembleMean(counts, 0, list);
+    traces[a * rows + row] = count;
+    const window = trailing[a]!;
+    const leaving = row - design.trialsPerSession;
+    window.sums[states[row]!]! += count;
+    window.trials[states[row]!]! += 1;
+    window.sums[states[leaving]!]! -= traces[a * rows + leaving]!;
+    window.trials[states[leaving]!]! -= 1;
+    x[a] = normaliseTrial(scales[a]!, { count, state: states[row]!, shift: shiftFrom(scales[a]!, window) });
+  });
+  if (run.forecast !== undefined && run.phi !== undefined) {
+    const trial = { inputs, offset: row * run.core.weights.inputs };
+    predictResponse(run.forecast.weights, run.phi, { trial, out: xp });
+  }
+  return { x, xp };
+}

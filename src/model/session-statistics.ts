@@ -1,0 +1,78 @@
+/**
+ * Sums of spike counts per session, state and electrode: the first pass over the responses. Selection of ensembles,
+ * session means and conditional means all come from here, by per-session masks, so that nothing assumes a pattern that
+ * repeats from session to session.
+ */
+export interface SessionStatistics {
+  readonly sessions: number;
+  readonly states: number;
+  readonly electrodes: number;
+  /** (sessions, states) number of trials */
+  readonly trials: Float64Array;
+  /** (sessions, states, electrodes) sum of counts */
+  readonly sums: Float64Array;
+}
+
+export interface StatisticsShape {
+  readonly sessions: number;
+  readonly states: number;
+  readonly electrodes: number;
+}
+
+export function createSessionStatistics({ sessions, states, electrodes }: StatisticsShape): SessionStatistics {
+  return {
+    sessions,
+    states,
+    electrodes,
+    trials: new Float64Array(sessions * states),
+    sums: new Float64Array(sessions * states * electrodes),
+  };
+}
+
+export interface CountedTrial {
+  readonly session: number;
+  readonly state: number;
+  /** Holds the counts of the trial's electrodes from `offset` on. */
+  readonly counts: Uint16Array;
+  readonly offset: number;
+}
+
+export function addCounts(target: SessionStatistics, { session, state, counts, offset }: CountedTrial): void {
+  const cell = session * target.states + state;
+  const { electrodes, sums } = target;
+  const first = cell * electrodes;
+  target.trials[cell]! += 1;
+  // Four at a time: this loop is the first pass over the whole experiment, and the engine does not unroll it.
+  const unrolled = electrodes - (electrodes % 4);
+  for (let e = 0; e < unrolled; e += 4) {
+    sums[first + e]! += counts[offset + e]!;
+    sums[first + e + 1]! += counts[offset + e + 1]!;
+    sums[first + e + 2]! += counts[offset + e + 2]!;
+    sums[first + e + 3]! += counts[offset + e + 3]!;
+  }
+  for (let e = unrolled; e < electrodes; e++) sums[first + e]! += counts[offset + e]!;
+}
+
+/** Mean count of an electrode over all trials of a session: the paper's session mean. 0 for a session without trials. */
+export function sessionMean(statistics: SessionStatistics, session: number, electrode: number): number {
+  const { states, electrodes } = statistics;
+  let sum = 0;
+  let trials = 0;
+  for (let k = 0; k < states; k++) {
+    sum += statistics.sums[(session * states + k) * electrodes + electrode]!;
+    trials += statistics.trials[session * states + k]!;
+  }
+  return trials === 0 ? 0 : sum / trials;
+}
+
+/** Mean count of an electrode over a session's trials in one state, or NaN where the session has none. */
+export function conditionalMean(statistics: SessionStatistics, cell: ConditionalCell): number {
+  const index = cell.session * statistics.states + cell.state;
+  return statistics.sums[index * statistics.electrodes + cell.electrode]! / statistics.trials[index]!;
+}
+
+export interface ConditionalCell {
+  readonly session: number;
+  readonly state: number;
+  readonly electrode: number;
+}
