@@ -42,7 +42,14 @@ export function calibrateCausal(trace: Float64Array, states: Uint8Array, options
   const shares = cells.trials.map((trials) => trials / trialsPerSession);
   const firstMean = cells.sums.reduce((sum, value) => sum + value, 0) / trialsPerSession;
   fillMissingStates(firstByState, { trace, states, first: 0, end: initialSessions * trialsPerSession });
-  const draft = { firstByState, shares, firstMean, grandMean: 0, sigma: 0, offset: baselineOffset(firstMean, baseline) };
+  const draft = {
+    firstByState,
+    shares,
+    firstMean,
+    grandMean: 0,
+    sigma: 0,
+    offset: baselineOffset(firstMean, baseline),
+  };
   const y = new Float64Array(initialSessions * trialsPerSession);
   for (let first = 0; first < y.length; first += trialsPerSession) {
     const slice = { trace, states, first, end: first + trialsPerSession };

@@ -57,11 +57,7 @@ export function preferredSource(
 }
 
 /** (sources) preference of an electrode for each source, spikes per trial. */
-export function sourcePreferences(
-  statistics: SessionStatistics,
-  electrode: number,
-  range: SessionRange,
-): Float64Array {
+export function sourcePreferences(statistics: SessionStatistics, electrode: number, range: SessionRange): Float64Array {
   const sourceCount = Math.log2(statistics.states);
   const sums = new Float64Array(sourceCount);
   const means = new Float64Array(sourceCount);

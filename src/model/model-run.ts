@@ -2,8 +2,22 @@ import type { MixingDesign } from '../../protocols/mixed-sources.js';
 import { PUBLISHED_PRIOR_TRIALS, type TrialInputs } from './accumulators.js';
 import { createForecast, endForecastSession, forecastTrial, type Forecast } from './forecast.js';
 import { idealLikelihood, jointLikelihood, likelihoodErrors, weightError } from './ideal-observer.js';
-import { createStreamingCore, endSession, observeTrial, type SessionOutcome, type StreamingCore } from './streaming-core.js';
-import { createWeights, predictResponse, thresholdEnergy, type ThresholdFactors, type Weights } from './weights.js';
+import {
+  createStreamingCore,
+  endSession,
+  observeTrial,
+  thresholdFactors,
+  type SessionOutcome,
+  type StreamingCore,
+} from './streaming-core.js';
+import {
+  createWeights,
+  loadWeights,
+  predictResponse,
+  thresholdEnergy,
+  type ThresholdFactors,
+  type Weights,
+} from './weights.js';
 
 /** Sizes of an experiment, and the generative process that its stimuli come from. */
 export interface ExperimentDesign extends MixingDesign {
@@ -117,24 +131,6 @@ export function runSession(run: ModelRun, data: SessionData): void {
   if (run.session > design.initialSessions) finishSession(run, session);
 }
 
-/** phi = ln of the mean response over the initial sessions, and ln of one minus it. */
-function thresholdFactors(outcomes: readonly SessionOutcome[]): ThresholdFactors {
-  const n = outcomes[0]!.on.length;
-  const phi1 = new Float64Array(n);
-  const phi0 = new Float64Array(n);
-  for (let a = 0; a < n; a++) {
-    let on = 0;
-    let trials = 0;
-    for (const outcome of outcomes) {
-      on += outcome.on[a]!;
-      trials += outcome.trials;
-    }
-    phi1[a] = Math.log(on / trials);
-    phi0[a] = Math.log(1 - on / trials);
-  }
-  return { phi1, phi0 };
-}
-
 /** With phi known, the calibration sessions get their free energy and fitted responses, and the prediction can start. */
 function finishCalibration(run: ModelRun, inputs: Uint8Array): void {
   const phi = thresholdFactors(run.outcomes);
@@ -142,8 +138,13 @@ function finishCalibration(run: ModelRun, inputs: Uint8Array): void {
   run.forecast = createForecast(run.core.accumulators, phi);
   const weights = createWeights(run.core.weights.ensembles, run.core.weights.inputs);
   for (let session = 0; session < run.design.initialSessions; session++) {
-    restoreWeights(weights, run, session);
-    predictRows(run, session, { inputs, predict: (trial, out) => { predictResponse(weights, phi, { trial, out }); } });
+    loadWeights(weights, run.arrays, { session, sessions: run.design.sessions });
+    predictRows(run, session, {
+      inputs,
+      predict: (trial, out) => {
+        predictResponse(weights, phi, { trial, out });
+      },
+    });
     finishSession(run, session);
   }
 }
@@ -156,7 +157,12 @@ function predictSession(run: ModelRun, inputs: Uint8Array): void {
   }
   keepWeights(arrays.w1p, arrays.w0p, { weights: forecast.weights, session, sessions: design.sessions });
   arrays.errW[session] = weightError(core.weights, forecast.weights);
-  predictRows(run, session, { inputs, predict: (trial, out) => { forecastTrial(forecast, trial, out); } });
+  predictRows(run, session, {
+    inputs,
+    predict: (trial, out) => {
+      forecastTrial(forecast, trial, out);
+    },
+  });
   endForecastSession(forecast);
 }
 
@@ -227,35 +233,10 @@ function keepWeights(w1: Float64Array, w0: Float64Array, { weights, session, ses
   }
 }
 
-/** Rebuilds the weights of a past session from the kept log odds; bias is the sum of ln(1 - q) = -ln(1 + e^W). */
-function restoreWeights(target: Weights, run: ModelRun, session: number): void {
-  const { ensembles, inputs } = target;
-  const { sessions } = run.design;
-  for (let a = 0; a < ensembles; a++) {
-    target.bias1[a] = 0;
-    target.bias0[a] = 0;
-    for (let i = a * inputs; i < (a + 1) * inputs; i++) {
-      const w1 = run.arrays.w1[i * sessions + session]!;
-      const w0 = run.arrays.w0[i * sessions + session]!;
-      target.w1[i] = w1;
-      target.w0[i] = w0;
-      target.w[i] = w1 - w0;
-      target.bias1[a]! -= Math.log1p(Math.exp(w1));
-      target.bias0[a]! -= Math.log1p(Math.exp(w0));
-    }
-  }
-}
-
 /** (J, 2^n) belief about A at the last finished session's weights. */
 export function finalJointLikelihood(run: ModelRun): Float64Array {
-  const { w1, w0 } = run.arrays;
-  const { sessions } = run.design;
   const { ensembles, inputs } = run.core.weights;
   const weights = createWeights(ensembles, inputs);
-  const last = Math.max(0, run.session - 1);
-  for (let i = 0; i < ensembles * inputs; i++) {
-    weights.q1[i] = 1 / (1 + Math.exp(-w1[i * sessions + last]!));
-    weights.q0[i] = 1 / (1 + Math.exp(-w0[i * sessions + last]!));
-  }
+  loadWeights(weights, run.arrays, { session: Math.max(0, run.session - 1), sessions: run.design.sessions });
   return jointLikelihood(weights);
 }

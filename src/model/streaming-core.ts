@@ -10,7 +10,14 @@ import {
   type SessionSums,
   type TrialInputs,
 } from './accumulators.js';
-import { createWeights, sessionEnergy, unlearnedEnergy, updateWeights, type Weights } from './weights.js';
+import {
+  createWeights,
+  sessionEnergy,
+  unlearnedEnergy,
+  updateWeights,
+  type ThresholdFactors,
+  type Weights,
+} from './weights.js';
 
 /**
  * The streaming core of the free-energy model: takes (x, o) trial by trial, learns after each session.
@@ -62,4 +69,22 @@ export function endSession(core: StreamingCore): SessionOutcome {
   updateWeights(weights, accumulators);
   clearSessionSums(sums);
   return outcome;
+}
+
+/** Threshold factors from calibration: phi1 = ln of the mean response over the given sessions, phi0 = ln of one minus it. */
+export function thresholdFactors(outcomes: readonly SessionOutcome[]): ThresholdFactors {
+  const n = outcomes[0]!.on.length;
+  const phi1 = new Float64Array(n);
+  const phi0 = new Float64Array(n);
+  for (let a = 0; a < n; a++) {
+    let on = 0;
+    let trials = 0;
+    for (const outcome of outcomes) {
+      on += outcome.on[a]!;
+      trials += outcome.trials;
+    }
+    phi1[a] = Math.log(on / trials);
+    phi0[a] = Math.log(1 - on / trials);
+  }
+  return { phi1, phi0 };
 }

@@ -71,6 +71,40 @@ export function updateWeights(target: Weights, source: Accumulators): void {
 }
 
 /**
+ * Rebuilds the weights of one session from kept log odds of shape (ensembles, inputs, sessions);
+ * ln(1 - q) = -ln(1 + e^W).
+ */
+export function loadWeights(target: Weights, kept: KeptWeights, { session, sessions }: KeptSession): void {
+  const { ensembles, inputs } = target;
+  for (let a = 0; a < ensembles; a++) {
+    target.bias1[a] = 0;
+    target.bias0[a] = 0;
+    for (let i = a * inputs; i < (a + 1) * inputs; i++) {
+      const w1 = kept.w1[i * sessions + session]!;
+      const w0 = kept.w0[i * sessions + session]!;
+      target.w1[i] = w1;
+      target.w0[i] = w0;
+      target.w[i] = w1 - w0;
+      target.q1[i] = 1 / (1 + Math.exp(-w1));
+      target.q0[i] = 1 / (1 + Math.exp(-w0));
+      target.bias1[a]! -= Math.log1p(Math.exp(w1));
+      target.bias0[a]! -= Math.log1p(Math.exp(w0));
+    }
+  }
+}
+
+/** (ensembles, inputs, sessions) each */
+export interface KeptWeights {
+  readonly w1: Float64Array;
+  readonly w0: Float64Array;
+}
+
+export interface KeptSession {
+  readonly session: number;
+  readonly sessions: number;
+}
+
+/**
  * Network output x-hat = sig(W o + h1 - h0) of every ensemble: the posterior that its source is on, given o.
  *
  * @param prediction.out (ensembles) receives x-hat in (0, 1)

@@ -1,17 +1,20 @@
 import { MeaError } from '../../../protocols/errors.js';
 
+/** Numbers to compute with, in an array of any kind. */
+export type Values = ArrayLike<number> & Iterable<number>;
+
 /** Arithmetic mean; the mean of nothing is refused. */
-export function mean(values: ArrayLike<number>): number {
+export function mean(values: Values): number {
   assertCount(values, 1, 'mean');
   return sumOf(values) / values.length;
 }
 
 /** Sample variance with divisor n - 1, by the two-pass algorithm; needs two values. */
-export function sampleVariance(values: ArrayLike<number>): number {
+export function sampleVariance(values: Values): number {
   assertCount(values, 2, 'sample variance');
   const centre = mean(values);
   let squares = 0;
-  for (let i = 0; i < values.length; i++) squares += (values[i]! - centre) ** 2;
+  for (const value of values) squares += (value - centre) ** 2;
   return squares / (values.length - 1);
 }
 
@@ -21,15 +24,19 @@ export function sampleVariance(values: ArrayLike<number>): number {
  *
  * @param probability in [0, 1]
  */
-export function quantile(values: ArrayLike<number>, probability: number): number {
+export function quantile(values: Values, probability: number): number {
   return quantileOfSorted(Float64Array.from(values).sort(), probability);
 }
 
 /** `quantile` of values that are in ascending order already. */
-export function quantileOfSorted(sorted: ArrayLike<number>, probability: number): number {
+export function quantileOfSorted(sorted: Values, probability: number): number {
   assertCount(sorted, 1, 'quantile');
   if (!(probability >= 0 && probability <= 1)) {
-    throw new MeaError('bad-input', { what: 'Bad quantile', got: String(probability), wanted: 'a probability in [0, 1]' });
+    throw new MeaError('bad-input', {
+      what: 'Bad quantile',
+      got: String(probability),
+      wanted: 'a probability in [0, 1]',
+    });
   }
   const position = probability * (sorted.length - 1);
   const below = Math.floor(position);
@@ -38,18 +45,18 @@ export function quantileOfSorted(sorted: ArrayLike<number>, probability: number)
   return low + (position - below) * (high - low);
 }
 
-export function median(values: ArrayLike<number>): number {
+export function median(values: Values): number {
   return quantile(values, 0.5);
 }
 
 /** Sum from the first value to the last. */
-export function sumOf(values: ArrayLike<number>): number {
+export function sumOf(values: Values): number {
   let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += values[i]!;
+  for (const value of values) sum += value;
   return sum;
 }
 
-function assertCount(values: ArrayLike<number>, needed: number, what: string): void {
+function assertCount(values: Values, needed: number, what: string): void {
   if (values.length >= needed) return;
   throw new MeaError('bad-input', {
     what: `Too few values for a ${what}`,

@@ -31,7 +31,11 @@ export function normalCdf(z: number): number {
  */
 export function normalQuantile(probability: number): number {
   if (!(probability >= 0 && probability <= 1)) {
-    throw new MeaError('bad-input', { what: 'Bad quantile', got: String(probability), wanted: 'a probability in [0, 1]' });
+    throw new MeaError('bad-input', {
+      what: 'Bad quantile',
+      got: String(probability),
+      wanted: 'a probability in [0, 1]',
+    });
   }
   if (probability === 0 || probability === 1) return probability === 0 ? -Infinity : Infinity;
   if (probability > 0.5) return -normalQuantile(1 - probability);

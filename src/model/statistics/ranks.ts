@@ -1,9 +1,11 @@
+import type { Values } from './descriptive.js';
+
 /**
  * Ranks from 1, ties sharing the mean of their places (midranks). Twice a midrank is an integer.
  *
  * @returns ranks in the order of `values`; the caller owns them
  */
-export function midranks(values: ArrayLike<number>): Float64Array {
+export function midranks(values: Values): Float64Array {
   const order = Array.from(values, (_, i) => i).sort((a, b) => values[a]! - values[b]!);
   const ranks = new Float64Array(values.length);
   let start = 0;

@@ -1,0 +1,72 @@
+import { rowCount, type ResponseTable } from '../../protocols/responses.js';
+import { chooseEnsembles } from './ensembles.js';
+import { addCounts, createSessionStatistics, type SessionStatistics } from './session-statistics.js';
+import { listStates, singleSourceState, stateCountOf } from './states.js';
+
+/**
+ * Responses of the ensembles' electrodes to their own source and to the others, session by session, with choice and score
+ * on different trials: ensembles come from the odd trials of the initial sessions, all scores from even trials. An
+ * electrode that was chosen because it happened to look selective cannot keep that luck.
+ */
+export interface SelectivityCourse {
+  readonly sessions: number;
+  /** Electrodes of every ensemble, chosen on odd trials. */
+  readonly ensembles: readonly (readonly number[])[];
+  /** All ensembles' electrodes in one list, ensemble after ensemble. */
+  readonly electrodes: readonly ElectrodeCourse[];
+}
+
+export interface ElectrodeCourse {
+  readonly electrode: number;
+  readonly ensemble: number;
+  /** (sessions) mean count on even trials with only the own source on; NaN where there was none */
+  readonly own: Float64Array;
+  /** (sessions) mean count on even trials with only another source on, averaged over those states */
+  readonly other: Float64Array;
+}
+
+/** Splits the trials of every session into odd (1st, 3rd, ...) and even ones, and follows the ensembles of the odd ones. */
+export function followSelectivity(table: ResponseTable, initialSessions: number): SelectivityCourse {
+  const states = listStates(table.sources, table.sourceCount);
+  const odd = halfStatistics(table, states, 0);
+  const even = halfStatistics(table, states, 1);
+  const ensembles = chooseEnsembles(odd, { first: 0, end: initialSessions });
+  const electrodes = ensembles.flatMap((members, ensemble) =>
+    members.map((electrode) => followElectrode(even, electrode, ensemble)),
+  );
+  return { sessions: table.sessions, ensembles, electrodes };
+}
+
+function halfStatistics(table: ResponseTable, states: Uint8Array, parity: number): SessionStatistics {
+  const { sessions, trialsPerSession, electrodeCount: electrodes, counts } = table;
+  const statistics = createSessionStatistics({ sessions, electrodes, states: stateCountOf(table.sourceCount) });
+  for (let row = 0; row < rowCount(table); row++) {
+    if ((row % trialsPerSession) % 2 !== parity) continue;
+    const session = Math.floor(row / trialsPerSession);
+    addCounts(statistics, { session, state: states[row]!, counts, offset: row * electrodes });
+  }
+  return statistics;
+}
+
+function followElectrode(even: SessionStatistics, electrode: number, ensemble: number): ElectrodeCourse {
+  const sourceCount = Math.log2(even.states);
+  const own = new Float64Array(even.sessions);
+  const other = new Float64Array(even.sessions);
+  const meanIn = (session: number, source: number): number => {
+    const cell = session * even.states + singleSourceState(source, sourceCount);
+    return even.sums[cell * even.electrodes + electrode]! / even.trials[cell]!;
+  };
+  for (let session = 0; session < even.sessions; session++) {
+    own[session] = meanIn(session, ensemble);
+    let sum = 0;
+    let sources = 0;
+    for (let k = 0; k < sourceCount; k++) {
+      const mean = k === ensemble ? Number.NaN : meanIn(session, k);
+      if (Number.isNaN(mean)) continue;
+      sum += mean;
+      sources++;
+    }
+    other[session] = sum / sources;
+  }
+  return { electrode, ensemble, own, other };
+}
