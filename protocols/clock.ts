@@ -7,4 +7,6 @@ export interface Clock {
   wallMs(): number;
   /** Milliseconds on a clock that never steps, for durations. */
   monotonicMs(): number;
+  /** Resolves after `durationMs`; at once, with the clock moved on, where time is virtual. Rejects when aborted. */
+  sleep(durationMs: number, signal: AbortSignal): Promise<void>;
 }

@@ -1,21 +1,24 @@
-/** Appends little-endian values to a buffer that grows. */
+/** Appends little-endian values to a buffer that grows; growing replaces it, so room is made before it is touched. */
 export class ByteWriter {
   #bytes = new Uint8Array(4096);
   #view = new DataView(this.#bytes.buffer);
   #length = 0;
 
   u32(value: number): this {
-    this.#view.setUint32(this.#reserve(4), value, true);
+    const at = this.#reserve(4);
+    this.#view.setUint32(at, value, true);
     return this;
   }
 
   f64(value: number): this {
-    this.#view.setFloat64(this.#reserve(8), value, true);
+    const at = this.#reserve(8);
+    this.#view.setFloat64(at, value, true);
     return this;
   }
 
   bytes(values: Uint8Array): this {
-    this.#bytes.set(values, this.#reserve(values.length));
+    const at = this.#reserve(values.length);
+    this.#bytes.set(values, at);
     return this;
   }
 

@@ -95,7 +95,13 @@ export const CULTURE_PARAMETERS = {
 export type CultureParameterName = keyof typeof CULTURE_PARAMETERS;
 
 /** The names of the parameter sets, for choices on a command line or in a file. */
-export const CULTURE_PARAMETER_NAMES = ['ctrl', 'bic', 'dzp', 'mix0', 'mix50'] as const satisfies CultureParameterName[];
+export const CULTURE_PARAMETER_NAMES = [
+  'ctrl',
+  'bic',
+  'dzp',
+  'mix0',
+  'mix50',
+] as const satisfies CultureParameterName[];
 
 /** The mixing of the experiments that each set was fitted to: probability that an input follows the other source. */
 export const MIXING_OF_PARAMETERS = {

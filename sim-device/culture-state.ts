@@ -47,7 +47,7 @@ const WHERE = 'The saved state of the emulated culture';
 export class CultureStateWriter {
   readonly #fingerprint: string;
   #encodedFor: CultureSnapshot['before'] | undefined;
-  #atRest = new Uint8Array(0);
+  #atRest: Uint8Array = new Uint8Array(0);
   #atRestCrc = 0;
 
   constructor(fingerprint: string) {

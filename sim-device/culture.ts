@@ -155,7 +155,7 @@ export class EmulatedCulture {
     this.#session = snapshot.session;
     this.#trial = 0;
     this.#shown = [];
-    this.#rule.state.forEach((values, k) => values.set(snapshot.plasticState[k]!));
+    for (const [k, values] of this.#rule.state.entries()) values.set(snapshot.plasticState[k]!);
     this.#rule.onRestore();
     this.#drift.goTo(snapshot.session);
     this.#history.replace(snapshot.before);
@@ -196,7 +196,7 @@ export class EmulatedCulture {
 
   #listActive(inputs: Uint8Array): number {
     let activeCount = 0;
-    for (let j = 0; j < inputs.length; j++) if (inputs[j]! === 1) this.#active[activeCount++] = j;
+    for (let j = 0; j < inputs.length; j++) if (inputs[j] === 1) this.#active[activeCount++] = j;
     return activeCount;
   }
 

@@ -71,7 +71,11 @@ class EmulatedCultureSource implements ResumableSource {
       sampleRateHz,
       responseWindowMs: RESPONSE_WINDOW_MS,
     };
-    this.#fingerprint = JSON.stringify({ ...full, periodSamples: this.#periodSamples, device: this.description.device });
+    this.#fingerprint = JSON.stringify({
+      ...full,
+      periodSamples: this.#periodSamples,
+      device: this.description.device,
+    });
     this.#stateWriter = new CultureStateWriter(this.#fingerprint);
   }
 
@@ -97,7 +101,11 @@ class EmulatedCultureSource implements ResumableSource {
     return this.#settle(() => {
       this.#assertFree();
       if (!(duration >= 0 && Number.isFinite(duration))) {
-        throw new MeaError('bad-input', { what: 'Bad rest', got: `${duration} s`, wanted: 'a duration of at least 0 s' });
+        throw new MeaError('bad-input', {
+          what: 'Bad rest',
+          got: `${duration} s`,
+          wanted: 'a duration of at least 0 s',
+        });
       }
       const samples = Math.round(duration * this.description.sampleRateHz);
       const next = this.#clock.next + samples;

@@ -77,7 +77,8 @@ export class SessionDrift {
     const fresh = sdDrift * Math.sqrt(1 - keepElectrode * keepElectrode);
     this.#common = keepElectrode * this.#common + COMMON_SHARE * fresh * random.normal();
     const electrodes = this.#electrodes;
-    for (let e = 0; e < electrodes.length; e++) electrodes[e] = keepElectrode * electrodes[e]! + fresh * random.normal();
+    for (let e = 0; e < electrodes.length; e++)
+      electrodes[e] = keepElectrode * electrodes[e]! + fresh * random.normal();
     const freshConnection = CONNECTION_SHARE * sdPatternDrift * Math.sqrt(1 - keepConnection * keepConnection);
     const connections = this.#connections;
     for (let c = 0; c < connections.length; c++) {

@@ -13,21 +13,26 @@ import {
   type PredictorErrors,
   type PredictorName,
 } from './comparators.js';
+import type { BaselineSource } from './culture-comparison.js';
 import { predictEmpirically } from './empirical-predictor.js';
 import { jaccardIndex, chooseEnsembles } from './ensembles.js';
 import { fitPublished, publishedTraces, tracesOf, type EnsembleTraces } from './fit-published.js';
 import { finalJointLikelihood, type ExperimentDesign, type ModelArrays, type ModelRun } from './model-run.js';
 import { fitCausal } from './online-model.js';
 import type { SessionStatistics } from './session-statistics.js';
-import { computeSurrogates, energyCurve, type CurveData, type EnergyCurve, type Surrogates } from './surrogates.js';
+import {
+  computeSurrogates,
+  energyCurve,
+  traceSelectivity,
+  type CurveData,
+  type EnergyCurve,
+  type Surrogates,
+} from './surrogates.js';
 import { judgeLearning, type Verdict } from './verdict.js';
 import type { ThresholdFactors } from './weights.js';
 
 /** Which analysis: the published off-line one, or the causal one that can run during an experiment. */
 export type AnalysisMode = 'published' | 'causal';
-
-/** Where the baseline B came from; phi of two cultures may be compared only under `control`. */
-export type BaselineSource = 'own' | 'group' | 'given' | 'control';
 
 export interface Baseline {
   /** Spikes per trial. */
@@ -76,6 +81,8 @@ export interface FittedCulture {
   readonly qA1: Float64Array;
   /** (n, states, T) mean raw count of each ensemble by state and session; NaN where a session lacks the state */
   readonly responses: Float64Array;
+  /** Selectivity in x over the initial sessions; over the last ones it is `energy.observed.selectivity`. */
+  readonly initialSelectivity: number;
   readonly comparison: Comparison;
   readonly energy: EnergyEvidence;
 }
@@ -243,6 +250,7 @@ function assess(table: ResponseTable, { culture, baseline, run }: Fit, mode: Ana
     arrays,
     qA1: finalJointLikelihood(run),
     responses: responsesByState(culture, design),
+    initialSelectivity: traceSelectivity(arrays.x, culture.states, { design, first: 0, end: design.initialSessions }),
     comparison: compare({ design, arrays, phi, inputs: table.inputs }),
     energy: weighEnergy({
       mode,

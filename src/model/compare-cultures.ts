@@ -35,30 +35,28 @@ import type { TwoGroupBlock } from './statistics/two-group-blocks.js';
  * Compares groups of cultures, metric by metric and pair by pair. A culture is one unit however many trials it has, and
  * is compared only with cultures of its batch. The order of the rows does not matter.
  *
- * @throws MeaError `bad-input` for a culture listed twice, fewer than two groups, or a value that is not finite
+ * @throws MeaError `bad-input` for a culture listed twice, fewer than two groups, a value that is not finite, or a bad option
  */
 export function compareCultures(rows: readonly CultureRow[], options: CompareOptions = {}): CultureComparison {
   const { metrics = CULTURE_METRICS, level = 0.05, seed = 1 } = options;
   const groups = options.groups ?? [...new Set(rows.map(({ group }) => group))].sort();
   assertRows(rows, groups);
+  assertLevel(level);
   const sorted = rows.filter(({ group }) => groups.includes(group)).sort(byBatchAndName);
   const included = sorted.filter(({ excluded }) => excluded === undefined);
   const settings = { ...options, metrics, level, seed };
   const drafts = metrics.map((metric) => draftMetric(metric, { rows: included, groups, settings }));
   const tested = drafts.flatMap(({ pairs }) => pairs).filter((pair) => pair.type === 'compared');
   const corrected = correctHolm(tested.map(({ test }) => test.p));
-  tested.forEach((pair, i) => {
-    pair.pCorrected = corrected[i]!;
-  });
-  const finish = { drafts, tests: tested.length, level };
+  const family = { drafts, level, corrected: new Map(tested.map((pair, i) => [pair, corrected[i]!])) };
   return {
     groups: groups.map((group) => ({ group, cultures: included.filter((row) => row.group === group).length })),
-    excluded: sorted.flatMap((row) =>
-      row.excluded === undefined ? [] : [{ culture: row.culture, group: row.group, reason: row.excluded }],
+    excluded: sorted.flatMap(({ culture, group, excluded }) =>
+      excluded === undefined ? [] : [{ culture, group, reason: excluded }],
     ),
     metrics: drafts.map((draft) => ({
       ...draft,
-      pairs: draft.pairs.map((pair) => (pair.type === 'refused' ? pair : finishPair(pair, draft.metric, finish))),
+      pairs: draft.pairs.map((pair) => (pair.type === 'refused' ? pair : finishPair(pair, draft.metric, family))),
     })),
     correction: 'holm',
     testsMade: tested.length,
@@ -70,7 +68,7 @@ export function compareCultures(rows: readonly CultureRow[], options: CompareOpt
 type Settings = CompareOptions & Required<Pick<CompareOptions, 'metrics' | 'level' | 'seed'>>;
 
 /** A comparison before it is known how many tests there are. */
-type PairDraft = Omit<ComparedPair, 'pCorrected' | 'beside' | 'words'> & { pCorrected: number };
+type PairDraft = Omit<ComparedPair, 'pCorrected' | 'beside' | 'words'>;
 
 interface MetricDraft extends Omit<MetricComparison, 'pairs'> {
   readonly pairs: readonly (PairDraft | RefusedPair)[];
@@ -83,10 +81,7 @@ interface Cultures {
 }
 
 function draftMetric(metric: MetricDefinition, { rows, groups, settings }: Cultures): MetricDraft {
-  const measured = rows.flatMap((row) => {
-    const value = row.values[metric.name];
-    return typeof value === 'number' ? [{ row, value }] : [];
-  });
+  const measured = culturesWith(metric.name, rows);
   const pairs = groups.flatMap((first, i) =>
     groups.slice(i + 1).map((second) => {
       const pair = { first, second, metric, measured, rows, settings };
@@ -119,47 +114,39 @@ interface PairProblem {
 }
 
 function refusePair(pair: PairProblem): RefusedPair | undefined {
-  const { first, second, metric, measured, settings } = pair;
-  const refuse = (code: RefusalCode, why: string): RefusedPair => {
-    const reason = `${capitalised(metric.label)} of ${first} and ${second} is not compared: ${why}`;
-    return { type: 'refused', first, second, code, reason };
-  };
+  const { first, second, metric } = pair;
+  const refusal = findRefusal(pair);
+  if (refusal === undefined) return undefined;
+  const reason = refuseInWords(metric, [first, second], refusal);
+  return { type: 'refused', first, second, code: refusal.code, reason };
+}
+
+function findRefusal(pair: PairProblem): Refusal | undefined {
+  const { first, second, metric, measured } = pair;
   const empty = [first, second].filter((group) => !measured.some(isOf(group)));
-  if (empty.length > 0) return refuse('no-values', `no culture of ${empty.join(' or ')} has a value.`);
-  if (metric.needsControlBaseline === true) {
-    const members = measured.filter(({ row }) => row.group === first || row.group === second).map(({ row }) => row);
-    const others = members.filter(({ baseline }) => baseline.source !== 'control');
-    if (others.length > 0) return refuse('no-control-baseline', foreignBaselineWords(others, members.length));
-    if (hasMixedBaselines(members)) return refuse('mixed-control-baselines', MIXED_BASELINES);
-    if (!hasEvokedRate(pair)) return refuse('no-evoked-rate', NO_EVOKED_RATE);
-  }
-  const isApart = !groupBatches(pair).some(({ block }) => block.first.length > 0 && block.second.length > 0);
-  if (isApart) return refuse('confounded-with-batch', `no batch holds both, so a difference could be the batch's.`);
-  if (!(settings.level > 0 && settings.level < 1)) {
-    throw new MeaError('bad-input', { what: 'Bad level', got: String(settings.level), wanted: 'a number in (0, 1)' });
-  }
-  return undefined;
+  if (empty.length > 0) return refuseEmptyGroups(empty);
+  const refusal = metric.needsControlBaseline === true ? refuseBaselines(pair) : undefined;
+  if (refusal !== undefined) return refusal;
+  return groupBatches(pair).some(holdsBoth) ? undefined : NO_COMMON_BATCH;
 }
 
-function hasMixedBaselines(members: readonly CultureRow[]): boolean {
-  const byBatch = Map.groupBy(members, ({ batch }) => batch ?? '');
-  return [...byBatch.values()].some((rows) => rows.some(({ baseline }) => baseline.value !== rows[0]!.baseline.value));
-}
-
-function hasEvokedRate(pair: PairProblem): boolean {
+function refuseBaselines(pair: PairProblem): Refusal | undefined {
+  const batches = groupBatches(pair).map(({ members }) => members);
+  const sources = batches.flat().map(({ baseline }) => baseline.source);
+  const others = sources.filter((source) => source !== 'control');
+  if (others.length > 0) return refuseForeignBaselines(others, sources.length);
+  const isMixed = batches.some((rows) => rows.some(({ baseline }) => baseline.value !== rows[0]!.baseline.value));
+  if (isMixed) return MIXED_CONTROL_BASELINES;
   const metric = pair.settings.metrics.find(({ name }) => name === EVOKED_RATE);
-  if (metric === undefined || metric.needsControlBaseline === true) return false;
-  const measured = pair.rows.flatMap((row) => {
-    const value = row.values[EVOKED_RATE];
-    return typeof value === 'number' ? [{ row, value }] : [];
-  });
-  return refusePair({ ...pair, metric, measured }) === undefined;
+  if (metric === undefined || metric.needsControlBaseline === true) return NO_EVOKED_RATE;
+  const evoked = { ...pair, metric, measured: culturesWith(EVOKED_RATE, pair.rows) };
+  return findRefusal(evoked) === undefined ? undefined : NO_EVOKED_RATE;
 }
 
 function draftPair(pair: PairProblem): PairDraft {
   const { first, second, metric, settings } = pair;
   const batches = groupBatches(pair);
-  const used = batches.filter(({ block }) => block.first.length > 0 && block.second.length > 0);
+  const used = batches.filter(holdsBoth);
   const blocks = used.map(({ block }) => block);
   const strata = blocks.flatMap((block) => [block.first, block.second]);
   const test = testBlocks(blocks, settings);
@@ -184,7 +171,6 @@ function draftPair(pair: PairProblem): PairDraft {
     setAside: batches.filter((batch) => !used.includes(batch)).flatMap(({ members }) => members.map(toSetAside)),
     testName: settings.test === 'mean' ? 'permutation-of-means' : blocks.length === 1 ? 'mann-whitney' : 'van-elteren',
     test,
-    pCorrected: Number.NaN,
     canReachLevel: test.smallestPossibleP < settings.level,
     difference: interval('difference', blockedMeanDifference),
     cliffsDelta: interval('delta', cliffsDelta),
@@ -207,46 +193,55 @@ interface Batch {
 /** The cultures of a pair of groups, batch by batch; values ascend, so that nothing depends on the order of rows. */
 function groupBatches({ first, second, measured }: PairProblem): Batch[] {
   const members = measured.filter(({ row }) => row.group === first || row.group === second);
-  return [...Map.groupBy(members, ({ row }) => row.batch ?? '').values()].map((batch) => ({
-    members: batch.map(({ row }) => row),
-    block: {
-      first: Float64Array.from(batch.filter(isOf(first)).map(valueOf)).sort(),
-      second: Float64Array.from(batch.filter(isOf(second)).map(valueOf)).sort(),
-    },
-  }));
+  return [...new Set(members.map(batchOf))].map((name) => {
+    const batch = members.filter((member) => batchOf(member) === name);
+    return {
+      members: batch.map(({ row }) => row),
+      block: {
+        first: Float64Array.from(batch.filter(isOf(first)).map(valueOf)).sort(),
+        second: Float64Array.from(batch.filter(isOf(second)).map(valueOf)).sort(),
+      },
+    };
+  });
+}
+
+function holdsBoth({ block }: Batch): boolean {
+  return block.first.length > 0 && block.second.length > 0;
 }
 
 function toBlocks(strata: Strata): TwoGroupBlock[] {
   return Array.from({ length: strata.length / 2 }, (_, b) => ({ first: strata[2 * b]!, second: strata[2 * b + 1]! }));
 }
 
-function finishPair(
-  draft: PairDraft,
-  metric: MetricDefinition,
-  all: { readonly drafts: readonly MetricDraft[]; readonly tests: number; readonly level: number },
-): ComparedPair {
-  const beside = metric.needsControlBaseline === true ? findEvokedRate(draft, all.drafts) : undefined;
-  const sentences = [
-    effectWords(draft, metric),
-    testWords(draft, all.tests),
-    verdictWords(draft, metric, all.level),
-    ...(beside === undefined
-      ? []
-      : [`The evoked rate of the same groups, which phi follows closely, has p = ${formatNumber(beside.p)}.`]),
-    ...cautionWords(draft),
-  ];
-  return { ...draft, ...(beside === undefined ? {} : { beside }), words: sentences.join(' ') };
+/** All tests made together. */
+interface Family {
+  readonly drafts: readonly MetricDraft[];
+  readonly corrected: ReadonlyMap<PairDraft, number>;
+  readonly level: number;
 }
 
-function findEvokedRate(draft: PairDraft, drafts: readonly MetricDraft[]): ComparedPair['beside'] {
-  const rates = drafts.find(({ metric }) => metric.name === EVOKED_RATE)?.pairs ?? [];
-  for (const pair of rates) {
-    if (pair.type === 'refused' || pair.first.group !== draft.first.group) continue;
-    if (pair.second.group !== draft.second.group) continue;
-    const { test, pCorrected, cliffsDelta: delta } = pair;
-    return { metric: EVOKED_RATE, p: test.p, pCorrected, cliffsDelta: delta.estimate };
+function finishPair(draft: PairDraft, metric: MetricDefinition, family: Family): ComparedPair {
+  const beside = metric.needsControlBaseline === true ? findEvokedRate(draft, family) : undefined;
+  const pair = { ...draft, pCorrected: family.corrected.get(draft)!, ...(beside === undefined ? {} : { beside }) };
+  return { ...pair, words: compareInWords(pair, metric, { tests: family.corrected.size, level: family.level }) };
+}
+
+function findEvokedRate(draft: PairDraft, { drafts, corrected }: Family): ComparedPair['beside'] {
+  const pairs = drafts.find(({ metric }) => metric.name === EVOKED_RATE)?.pairs ?? [];
+  for (const pair of pairs) {
+    if (pair.type === 'refused') continue;
+    if (pair.first.group !== draft.first.group || pair.second.group !== draft.second.group) continue;
+    const pCorrected = corrected.get(pair)!;
+    return { metric: EVOKED_RATE, p: pair.test.p, pCorrected, cliffsDelta: pair.cliffsDelta.estimate };
   }
   return undefined;
+}
+
+function culturesWith(metric: string, rows: readonly CultureRow[]): MeasuredCulture[] {
+  return rows.flatMap((row) => {
+    const value = row.values[metric];
+    return typeof value === 'number' ? [{ row, value }] : [];
+  });
 }
 
 function missingReason(row: CultureRow, name: string): string | undefined {
@@ -275,6 +270,10 @@ function isOf(group: string): (culture: MeasuredCulture) => boolean {
 
 function valueOf({ value }: MeasuredCulture): number {
   return value;
+}
+
+function batchOf({ row }: MeasuredCulture): string {
+  return row.batch ?? '';
 }
 
 function byBatchAndName(a: CultureRow, b: CultureRow): number {
@@ -318,4 +317,9 @@ function assertFiniteValues(culture: string, values: CultureRow['values']): void
       where: culture,
     });
   }
+}
+
+function assertLevel(level: number): void {
+  if (level > 0 && level < 1) return;
+  throw new MeaError('bad-input', { what: 'Bad level', got: String(level), wanted: 'a number in (0, 1)' });
 }

@@ -1,5 +1,14 @@
-import type { BaselineSource, ComparedPair, GroupSummary, MetricDefinition, RefusalCode } from './culture-comparison.js';
+import type {
+  BaselineSource,
+  ComparedPair,
+  GroupSummary,
+  MetricDefinition,
+  RefusalCode,
+} from './culture-comparison.js';
 import type { BootstrapInterval } from './statistics/bootstrap.js';
+
+/** Below so many cultures per group a bootstrap interval covers visibly less than it says (see `bootstrapInterval`). */
+const FEW_CULTURES = 10;
 
 /** A comparison that has everything but its words. */
 type Sayable = Omit<ComparedPair, 'words'>;
@@ -95,13 +104,16 @@ function verdictWords(draft: Sayable, { label }: MetricDefinition, level: number
   return `No difference is shown, which does not show that they are equal: differences of ${formatInterval(difference)} fit.`;
 }
 
-function cautionWords({ fixedCultures, setAside, difference }: Sayable): string[] {
+function cautionWords({ first, second, fixedCultures, setAside, difference }: Sayable): string[] {
   const alone = `${countWords(fixedCultures, 'culture is', 'cultures are')} alone of their group in their batch`;
   const aside = `${countWords(setAside.length, 'culture is', 'cultures are')} set aside, for their batch lacks the other group.`;
-  const width = difference.isDegenerate ? 'there is no interval' : 'the interval is too narrow';
-  return [...(fixedCultures > 0 ? [`${alone}, so ${width}.`] : []), ...(setAside.length > 0 ? [aside] : [])];
+  const isFew = !difference.isDegenerate && Math.min(first.cultures, second.cultures) < FEW_CULTURES;
+  return [
+    ...(isFew ? [`With fewer than ${FEW_CULTURES} cultures in a group the interval is too narrow.`] : []),
+    ...(fixedCultures > 0 ? [`${alone}, so the resampling behind the interval cannot move them.`] : []),
+    ...(setAside.length > 0 ? [aside] : []),
+  ];
 }
-
 
 function formatNumber(value: number): string {
   return String(Number(value.toPrecision(3)));
@@ -118,4 +130,3 @@ function countWords(count: number, one: string, many = `${one}s`): string {
 function capitalised(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
-

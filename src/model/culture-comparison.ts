@@ -147,4 +147,3 @@ export interface CultureComparison {
   readonly level: number;
   readonly seed: number;
 }
-

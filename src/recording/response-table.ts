@@ -26,20 +26,19 @@ export function toResponseTable(culture: Culture, trialsPerSession: number): Res
   const r = toColumns(culture, 'r');
   assertSameTrials({ s, o, r }, where);
   assertWholeSessions(r.rows, trialsPerSession, where);
-  const fill = <T extends Uint8Array | Uint16Array>(field: ResponseField, from: Columns, into: T): T => {
-    const wrong = turn(from, into, field === 'r' ? 65535 : 1);
-    if (wrong >= 0) throw badValue(from, wrong, { field, trialsPerSession, where });
-    return into;
-  };
+  const place = { trialsPerSession, where };
+  assertValues(s, 's', place);
+  assertValues(o, 'o', place);
+  assertValues(r, 'r', place);
   return {
     sessions: r.rows / trialsPerSession,
     trialsPerSession,
     sourceCount: s.columns,
     inputCount: o.columns,
     electrodeCount: r.columns,
-    sources: fill('s', s, new Uint8Array(s.data.length)),
-    inputs: fill('o', o, new Uint8Array(o.data.length)),
-    counts: fill('r', r, new Uint16Array(r.data.length)),
+    sources: turn(s, new Uint8Array(s.data.length)),
+    inputs: turn(o, new Uint8Array(o.data.length)),
+    counts: turn(r, new Uint16Array(r.data.length)),
   };
 }
 
@@ -92,32 +91,47 @@ function assertWholeSessions(rows: number, trialsPerSession: number, where: stri
   });
 }
 
-/**
- * Copies column-major into row-major. A value that the destination cannot hold as it is (NaN, negative, fractional, too
- * large) reads back different.
- *
- * @returns the column-major index of the first wrong value in reading order of tiles, or -1
- */
-function turn({ rows, columns, data }: Columns, into: Uint8Array | Uint16Array, max: number): number {
+/** What the place of a wrong value is told from. */
+interface Place {
+  readonly trialsPerSession: number;
+  readonly where: string;
+}
+
+function assertValues(columns: Columns, field: ResponseField, place: Place): void {
+  const wrong = findOutside(columns.data, field === 'r' ? 65535 : 1);
+  if (wrong >= 0) throw badValue(columns, wrong, { field, ...place });
+}
+
+/** Index of the first value that is not an integer from 0 to `max`, or -1. */
+function findOutside(data: MatNumbers, max: number): number {
+  const isUnsigned = data instanceof Uint8Array || data instanceof Uint16Array;
+  if (isUnsigned && max === 65535) return -1;
+  for (let index = 0; index < data.length; index += 1) {
+    const value = data[index]!;
+    if (!(value >= 0 && value <= max && Number.isInteger(value))) return index;
+  }
+  return -1;
+}
+
+/** Copies column-major into row-major, tile by tile: the order of reading and the order of writing both stay local. */
+function turn<T extends Uint8Array | Uint16Array>({ rows, columns, data }: Columns, into: T): T {
   for (let first = 0; first < rows; first += TILE_ROWS) {
     const end = Math.min(first + TILE_ROWS, rows);
     for (let column = 0; column < columns; column += 1) {
-      for (let row = first, from = column * rows + first, to = first * columns + column; row < end; row += 1) {
-        const value = data[from]!;
-        into[to] = value;
-        if (into[to] !== value || value > max) return from;
-        from += 1;
+      let to = first * columns + column;
+      for (let from = column * rows + first; from < column * rows + end; from += 1) {
+        into[to] = data[from]!;
         to += columns;
       }
     }
   }
-  return -1;
+  return into;
 }
 
 function badValue(
   { rows, data }: Columns,
   index: number,
-  { field, trialsPerSession, where }: { field: ResponseField; trialsPerSession: number; where: string },
+  { field, trialsPerSession, where }: Place & { readonly field: ResponseField },
 ): MeaError {
   const row = index % rows;
   const session = Math.floor(row / trialsPerSession);

@@ -36,8 +36,9 @@ describe('effect sizes', () => {
     expect(hedgesG(swapped)).toBeCloseTo(-hedgesG(ONE_BLOCK)!, 14);
   });
 
-  it('has no g where nothing varies', () => {
+  it('has no g where nothing varies, or one difference alone would have to say how much', () => {
     expect(hedgesG([{ first: [1], second: [2] }])).toBeUndefined();
+    expect(hedgesG([{ first: [1, 2], second: [2] }])).toBeUndefined();
     expect(hedgesG([{ first: [1, 1], second: [2, 2] }])).toBeUndefined();
   });
 });

@@ -56,14 +56,14 @@ export function cliffsDelta(blocks: readonly TwoGroupBlock[]): number {
  *
  * Source: Hedges 1981.
  *
- * @returns undefined where nothing varies inside a cell, or no cell holds two values
+ * @returns undefined where nothing varies inside a cell, or df is below 2 (g then has no mean)
  * @throws MeaError `bad-input` when no block holds both groups
  */
 export function hedgesG(blocks: readonly TwoGroupBlock[]): number | undefined {
   const cells = informativeBlocks(blocks).flatMap(({ first, second }) => [first, second]);
   const degrees = cells.reduce((sum, cell) => sum + cell.length - 1, 0);
   const squares = cells.reduce((sum, cell) => sum + squaredDeviations(cell), 0);
-  if (degrees === 0 || squares === 0) return undefined;
+  if (degrees < 2 || squares === 0) return undefined;
   return (blockedMeanDifference(blocks) / Math.sqrt(squares / degrees)) * (1 - 3 / (4 * degrees - 1));
 }
 

@@ -19,6 +19,7 @@ describe('correction for many comparisons', () => {
 
   it('steps up by Benjamini and Hochberg', () => {
     expectClose(correctBenjaminiHochberg(P), [0.025, 0.05, 0.05, 0.025, 0.6]);
+    expectClose(correctBenjaminiHochberg([0.01, 0.021, 0.02]), [0.021, 0.021, 0.021]);
   });
 
   it('finds what the example of Benjamini and Hochberg 1995 finds: 4 of 15, against 3 by Holm', () => {

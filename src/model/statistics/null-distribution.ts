@@ -11,7 +11,7 @@ export interface NullDistribution {
 export type Alternative = 'two-sided' | 'greater' | 'less';
 
 /** Differences below this share of the statistic's range count as ties, so that rounding never makes a p smaller. */
-export const TIE_SHARE = 1e-9;
+const TIE_SHARE = 1e-9;
 
 /** C(n, k), as a double: exact up to 2^53. */
 export function combinations(n: number, k: number): number {
@@ -104,7 +104,7 @@ export function addIndependent(a: NullDistribution, b: NullDistribution): NullDi
  * How far from the null, on the side of the alternative, a statistic is; the two-sided measure is the distance from
  * the null mean (the convention of exact conditional tests, Strasser & Weber 1999; package coin of R).
  */
-export function extremeness(statistic: number, nullMean: number, alternative: Alternative): number {
+function extremeness(statistic: number, nullMean: number, alternative: Alternative): number {
   const deviation = statistic - nullMean;
   switch (alternative) {
     case 'greater':
@@ -144,6 +144,6 @@ export function tailShares(
 }
 
 /** Smallest and largest value. */
-export function rangeOf(values: Float64Array): readonly [lowest: number, highest: number] {
+function rangeOf(values: Float64Array): readonly [lowest: number, highest: number] {
   return [values.reduce((a, b) => Math.min(a, b)), values.reduce((a, b) => Math.max(a, b))];
 }

@@ -2,7 +2,7 @@ import type { Alternative, NullDistribution } from './null-distribution.js';
 import { tailShares } from './null-distribution.js';
 
 /** How a p-value was obtained: over all arrangements of the labels, or over random ones. */
-export type Exactness =
+type Exactness =
   | { readonly type: 'exact'; readonly arrangements: number }
   | { readonly type: 'monte-carlo'; readonly draws: number; readonly seed: number };
 

@@ -1,14 +1,13 @@
 import { MeaError } from '../../../protocols/errors.js';
 
 /**
- * How much a MATLAB file may ask for. Reading holds one inflated variable and a copy of one of its arrays beside the values
- * read so far: memory stays below `2 * inflatedBytes + valueBytes` and a few hundred bytes for each of `values`.
+ * How much a MATLAB file may ask for. Reading holds one inflated variable beside the values read so far, whose numbers take
+ * no more than they do in the file: memory stays below the file, three times `inflatedBytes`, and some hundred bytes for each of
+ * `values`.
  */
 export interface Mat5Limits {
   /** Bytes after decompression, summed over the variables that are read. */
   readonly inflatedBytes: number;
-  /** Bytes of numbers handed out, summed; more than the file's where it stores a double as an uint8. */
-  readonly valueBytes: number;
   /** Variables, cells and fields of struct elements, summed. */
   readonly values: number;
   /** Levels of cells and structs below a variable. */
@@ -26,7 +25,6 @@ export interface Mat5Limits {
 /** Roomy for recordings of an experiment, small enough that a hostile file cannot take the machine. */
 export const defaultMat5Limits: Mat5Limits = {
   inflatedBytes: 2 ** 30,
-  valueBytes: 2 ** 30,
   values: 1_000_000,
   depth: 32,
   textBytes: 2 ** 26,
@@ -38,12 +36,12 @@ export const defaultMat5Limits: Mat5Limits = {
 /** What one reading has used of its limits so far. */
 export interface Budget {
   readonly limits: Mat5Limits;
-  readonly spent: Record<'inflatedBytes' | 'valueBytes' | 'values', number>;
+  readonly spent: Record<'inflatedBytes' | 'values', number>;
 }
 
 /** A fresh budget: the default limits, with the given ones in their place. */
 export function openBudget(limits: Partial<Mat5Limits> = {}): Budget {
-  return { limits: { ...defaultMat5Limits, ...limits }, spent: { inflatedBytes: 0, valueBytes: 0, values: 0 } };
+  return { limits: { ...defaultMat5Limits, ...limits }, spent: { inflatedBytes: 0, values: 0 } };
 }
 
 /**

@@ -5,7 +5,7 @@ export type NumericClass =
 /** Every class an array of a level-5 file can have. */
 export type MatClass = NumericClass | 'cell' | 'struct' | 'object' | 'char' | 'sparse' | 'function handle' | 'opaque';
 
-/** Numbers of one array; the class of the array decides the kind, and int64 and uint64 come as exact doubles. */
+/** Numbers of one array, of the kind the file stores them in; 64-bit integers come as exact doubles. */
 export type MatNumbers =
   Float64Array | Float32Array | Int8Array | Uint8Array | Int16Array | Uint16Array | Int32Array | Uint32Array;
 
@@ -17,9 +17,9 @@ export interface MatNumeric {
   readonly isLogical: boolean;
   /** At least two sizes. */
   readonly dims: readonly number[];
-  /** (product of dims) column-major, owned by the receiver. */
+  /** (product of dims) column-major, owned by the receiver; often of a smaller kind than `classOf`. */
   readonly data: MatNumbers;
-  /** The imaginary part, where the array is complex: same class, same length. */
+  /** The imaginary part, where the array is complex: as many numbers. */
   readonly imaginary?: MatNumbers;
 }
 

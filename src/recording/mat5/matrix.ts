@@ -60,9 +60,9 @@ function takeBody(cursor: Cursor, header: MatrixHeader): MatValue {
 
 function takeNumeric(cursor: Cursor, header: MatrixHeader, classOf: NumericClass): MatNumeric {
   const { dims, count, isLogical } = header;
-  const data = takeNumbers(cursor, count, classOf);
+  const data = takeNumbers(cursor, count);
   const value: MatNumeric = { type: 'numeric', classOf, isLogical, dims, data };
-  return header.isComplex ? { ...value, imaginary: takeNumbers(cursor, count, classOf) } : value;
+  return header.isComplex ? { ...value, imaginary: takeNumbers(cursor, count) } : value;
 }
 
 function takeChar(cursor: Cursor, { dims, count }: MatrixHeader): MatChar {

@@ -1,0 +1,93 @@
+import { MeaError } from '../protocols/errors.js';
+import {
+  isResumable,
+  type ResumableSource,
+  type TrialRequest,
+  type TrialResponse,
+  type TrialSource,
+  type TrialSourceDescription,
+} from '../protocols/trial.js';
+import { sampleIndex, type SampleIndex, type Seconds } from '../protocols/units.js';
+
+/** What a recording holds of an experiment's trials. */
+export interface RecordedTrials {
+  readonly description: TrialSourceDescription;
+  /** Responses in the order in which they were recorded. */
+  readonly responses: readonly TrialResponse[];
+  /** First sample of each session that was begun. */
+  readonly sessionSamples: readonly SampleIndex[];
+}
+
+/**
+ * A source that answers with what was recorded. It holds no device and has no way to reach one: a replay cannot
+ * stimulate.
+ */
+export function createReplaySource(recorded: RecordedTrials): TrialSource {
+  let next = 0;
+  let session = 0;
+  return {
+    description: { ...recorded.description, provenance: 'replayed' },
+    nextSample: () => recorded.sessionSamples[session] ?? sampleIndex(0),
+    async *run(requests: readonly TrialRequest[], signal: AbortSignal) {
+      for (const request of requests) {
+        signal.throwIfAborted();
+        yield await Promise.resolve(recordedAnswer(recorded, next, request));
+        next++;
+      }
+    },
+    rest() {
+      session++;
+      return Promise.resolve();
+    },
+    close: () => Promise.resolve(),
+  };
+}
+
+function recordedAnswer(recorded: RecordedTrials, index: number, request: TrialRequest): TrialResponse {
+  const response = recorded.responses[index];
+  if (response !== undefined) return response;
+  throw new MeaError('missing', {
+    what: 'The recording ends before the experiment does',
+    got: `${recorded.responses.length} trials`,
+    wanted: `session ${request.session}, trial ${request.trial}`,
+  });
+}
+
+/**
+ * A source that first answers with what was recorded and then goes on with a live one, which must stand where the
+ * recording ends: this is how an interrupted run resumes. It is resumable when the live one is.
+ *
+ * @param rests rests that the live source has behind it already
+ */
+export function createContinuedSource(recorded: RecordedTrials, rests: number, live: TrialSource): TrialSource {
+  const replay = createReplaySource(recorded);
+  let answered = 0;
+  let rested = 0;
+  const source: TrialSource = {
+    description: live.description,
+    nextSample: () => (rested < recorded.sessionSamples.length ? replay.nextSample() : live.nextSample()),
+    async *run(requests: readonly TrialRequest[], signal: AbortSignal) {
+      const known = Math.min(requests.length, recorded.responses.length - answered);
+      for await (const response of replay.run(requests.slice(0, known), signal)) {
+        answered++;
+        yield response;
+      }
+      if (known < requests.length) yield* live.run(requests.slice(known), signal);
+    },
+    async rest(duration: Seconds) {
+      await replay.rest(duration);
+      if (rested >= rests) await live.rest(duration);
+      rested++;
+    },
+    close: () => live.close(),
+  };
+  if (!isResumable(live)) return source;
+  const resumable: ResumableSource = {
+    ...source,
+    saveState: () => live.saveState(),
+    restoreState: (state) => {
+      live.restoreState(state);
+    },
+  };
+  return resumable;
+}

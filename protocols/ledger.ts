@@ -1,0 +1,150 @@
+import type { Delivery, TrialSourceDescription } from './trial.js';
+
+/**
+ * The trial ledger: what happened in an experiment, in order, one record per trial and event. Sessions and trials count
+ * from 0. Everything in it follows from the experiment, the seed and the responses, so that a replay can be compared
+ * record by record; host times are kept apart, as `LatencyRecord`s.
+ */
+export type LedgerRecord =
+  | ExperimentStarted
+  | SessionStarted
+  | TrialRecord
+  | CalibratedRecord
+  | EnsembleNotFoundRecord
+  | SessionEnded
+  | RestRecord
+  | ExperimentEnded
+  | InterruptedRecord
+  | ResumedRecord;
+
+/** Version of the records; a reader refuses a newer one. */
+export const LEDGER_VERSION = 1;
+
+export interface ExperimentStarted {
+  readonly type: 'experiment-started';
+  readonly version: number;
+  /** The checked experiment file, every default filled in. */
+  readonly experiment: unknown;
+  /** The checked rig file, every default filled in. */
+  readonly rig: unknown;
+  readonly source: TrialSourceDescription;
+}
+
+export interface SessionStarted {
+  readonly type: 'session-started';
+  readonly session: number;
+  /** Sample of the first trial. */
+  readonly atSample: number;
+}
+
+/** One trial that counts: stimulus, the samples it was judged by, response, and what the model made of it at once. */
+export interface TrialRecord {
+  readonly type: 'trial';
+  readonly session: number;
+  readonly trial: number;
+  /** Hidden sources, one digit each: `10` is source 1 on, source 2 off. */
+  readonly sources: string;
+  /** Inputs, one digit each. */
+  readonly inputs: string;
+  readonly atSample: number;
+  readonly delivery: Delivery;
+  readonly deliveredSample: number;
+  /** First sample of the response window and the first after it. */
+  readonly window: readonly [number, number];
+  /** Spikes per electrode in the window. */
+  readonly counts: readonly number[];
+  /** Share of the window that each electrode could not see; absent where all saw everything. */
+  readonly blindFraction?: readonly number[];
+  /** Provisional normalised response per ensemble, once calibrated. */
+  readonly x?: readonly number[];
+  /** Predicted response per ensemble, once calibrated. */
+  readonly xp?: readonly number[];
+}
+
+/** The end of the initial sessions: what they fixed, and their model figures in retrospect. */
+export interface CalibratedRecord {
+  readonly type: 'calibrated';
+  readonly session: number;
+  readonly ensembles: readonly (readonly number[])[];
+  readonly baseline: number;
+  readonly phi1: readonly number[];
+  readonly phi0: readonly number[];
+  readonly freeEnergy: readonly number[];
+  readonly errX: readonly number[];
+}
+
+/** No electrode prefers these sources: the experiment goes on, without a model. */
+export interface EnsembleNotFoundRecord {
+  readonly type: 'ensemble-not-found';
+  readonly session: number;
+  readonly missing: readonly number[];
+}
+
+export interface SessionEnded {
+  readonly type: 'session-ended';
+  readonly session: number;
+  /** Mean spikes per electrode and trial. */
+  readonly meanCount: number;
+  /** Raw selectivity of the ensembles in this session, spikes per trial; once calibrated. */
+  readonly selectivity?: number;
+  /** Nats; once calibrated. */
+  readonly freeEnergy?: number;
+  readonly errX?: number;
+  readonly errW?: number;
+}
+
+export interface RestRecord {
+  readonly type: 'rest';
+  /** The session that the rest follows. */
+  readonly session: number;
+  readonly seconds: number;
+}
+
+export interface ExperimentEnded {
+  readonly type: 'experiment-ended';
+  readonly trials: number;
+}
+
+/** Written when a person stops a run; left out of every comparison. */
+export interface InterruptedRecord {
+  readonly type: 'interrupted';
+  readonly session: number;
+  /** The first trial that was not carried out. */
+  readonly trial: number;
+}
+
+/** Written when a run goes on; left out of every comparison. */
+export interface ResumedRecord {
+  readonly type: 'resumed';
+  readonly session: number;
+  readonly trial: number;
+}
+
+/** Host times of one session, in microseconds per trial; no comparison reads them. */
+export interface LatencyRecord {
+  readonly type: 'latency';
+  readonly session: number;
+  /** From asking the source for a trial to having its response. */
+  readonly responseUs: LatencySummary;
+  /** The model's update. */
+  readonly updateUs: LatencySummary;
+}
+
+export interface LatencySummary {
+  readonly median: number;
+  readonly p99: number;
+  readonly max: number;
+}
+
+/** Where an experiment puts its records. Implementations write whole records in order, or throw MeaError `storage`. */
+export interface LedgerSink {
+  append(record: LedgerRecord): void;
+  appendLatency(record: LatencyRecord): void;
+  /** Keeps the state of a resumable source as of the records appended so far. */
+  saveSourceState(state: Uint8Array): void;
+}
+
+/** True for the records that tell of a stop and its mending rather than of the experiment. */
+export function isInterruption(record: LedgerRecord): boolean {
+  return record.type === 'interrupted' || record.type === 'resumed';
+}

@@ -1,0 +1,146 @@
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+
+import { isMeaError } from '../protocols/errors.js';
+import { CULTURE_PARAMETER_NAMES, MIXING_OF_PARAMETERS, parseChoice } from './culture-parameters.js';
+import { CULTURE_CONDITIONS } from './culture-settings.js';
+import { PLASTICITY_NAMES } from './plasticity/plasticity-rule.js';
+
+/** Where the program writes; injected, so that it can be tested. */
+export interface MeaSimIo {
+  readonly stdout: (text: string) => void;
+  readonly stderr: (text: string) => void;
+}
+
+/** Exit codes of the program. */
+const EXIT = { done: 0, failed: 1, usage: 2 } as const;
+
+/**
+ * Runs the emulator's command line: `trials` prints what an emulated culture answers, one JSON line a trial;
+ * `statistics` holds emulated cultures against the reference table.
+ *
+ * @param argv arguments after the program's name
+ * @returns the exit code: 0 done, 1 failed, 2 bad usage
+ */
+export async function runMeaSim(argv: readonly string[], io: MeaSimIo): Promise<number> {
+  const program = buildProgram(io);
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+    return EXIT.done;
+  } catch (error) {
+    if (error instanceof CommanderError) return explainUsage(error, io);
+    if (isMeaError(error)) {
+      io.stderr(`mea-sim: ${error.message}\n`);
+      return error.tag === 'usage' || error.tag === 'bad-input' ? EXIT.usage : EXIT.failed;
+    }
+    throw error;
+  }
+}
+
+function explainUsage(error: CommanderError, io: MeaSimIo): number {
+  if (error.exitCode === 0) return EXIT.done;
+  if (error.code === 'commander.help') return EXIT.usage;
+  const message = error.message
+    .replace(/^error: /, '')
+    .replace(/\.$/, '')
+    .replace(/\s+/g, ' ');
+  io.stderr(`mea-sim: ${message}; see mea-sim --help, or --help of the command\n`);
+  return EXIT.usage;
+}
+
+function buildProgram(io: MeaSimIo): Command {
+  const program = new Command('mea-sim');
+  program
+    .description('The emulator of meactl: cultures that answer patterns of pulses')
+    .configureOutput({ writeOut: io.stdout, writeErr: io.stderr, outputError: () => undefined })
+    .exitOverride()
+    .showHelpAfterError(false);
+  addTrials(program, io);
+  addStatistics(program, io);
+  return program;
+}
+
+function addTrials(program: Command, io: MeaSimIo): void {
+  program
+    .command('trials')
+    .description('print the responses of an emulated culture, one JSON line per trial')
+    .addOption(choice('--parameters <set>', 'parameter set of the culture', CULTURE_PARAMETER_NAMES).default('ctrl'))
+    .addOption(choice('--plasticity <rule>', 'how it learns', PLASTICITY_NAMES).default('free-energy'))
+    .addOption(choice('--condition <name>', 'what is done to it', CULTURE_CONDITIONS).default('none'))
+    .option('--seed <integer>', 'seed of culture and pattern', toInteger(Number.MIN_SAFE_INTEGER), 1)
+    .option('--sessions <count>', 'number of sessions', toInteger(1), 2)
+    .option('--trials <count>', 'trials in a session', toInteger(1), 256)
+    .option('--mixing <share>', 'probability that an input follows the other source (default: as fitted)', toShare)
+    .action(async (options: TrialsOptions) => {
+      const { printTrials } = await import('./print-trials.js');
+      const parameters = parseChoice(options.parameters, CULTURE_PARAMETER_NAMES, 'parameter set');
+      await printTrials(
+        {
+          parameters,
+          plasticity: parseChoice(options.plasticity, PLASTICITY_NAMES, 'plasticity rule'),
+          condition: parseChoice(options.condition, CULTURE_CONDITIONS, 'condition'),
+          seed: options.seed,
+          sessions: options.sessions,
+          trials: options.trials,
+          mixing: options.mixing ?? MIXING_OF_PARAMETERS[parameters],
+        },
+        io.stdout,
+      );
+    });
+}
+
+function addStatistics(program: Command, io: MeaSimIo): void {
+  program
+    .command('statistics')
+    .description('compare emulated cultures with the reference table of response statistics')
+    .addOption(choice('--parameters <set>', 'parameter set of the cultures', CULTURE_PARAMETER_NAMES).default('bic'))
+    .option('--seeds <count>', 'number of cultures', toInteger(2), 6)
+    .option('--first-seed <integer>', 'seed of the first culture; the others follow', toInteger(0), 1001)
+    .option('--json', 'print JSON')
+    .action(async (options: StatisticsOptions) => {
+      const { measureEmulatedStatistics } = await import('./emulated-statistics.js');
+      const { formatStatisticsTable } = await import('./statistics-table.js');
+      const parameters = parseChoice(options.parameters, CULTURE_PARAMETER_NAMES, 'parameter set');
+      const seeds = Array.from({ length: options.seeds }, (_, k) => options.firstSeed + k);
+      const statistics = measureEmulatedStatistics(parameters, seeds);
+      if (options.json === true) io.stdout(`${JSON.stringify({ version: 1, parameters, seeds, statistics })}\n`);
+      else io.stdout(`${formatStatisticsTable(`${parameters}, ${seeds.length} seeds`, statistics)}\n`);
+    });
+}
+
+interface TrialsOptions {
+  readonly parameters: string;
+  readonly plasticity: string;
+  readonly condition: string;
+  readonly seed: number;
+  readonly sessions: number;
+  readonly trials: number;
+  readonly mixing?: number;
+}
+
+interface StatisticsOptions {
+  readonly parameters: string;
+  readonly seeds: number;
+  readonly firstSeed: number;
+  readonly json?: boolean;
+}
+
+function choice(flags: string, description: string, choices: readonly string[]): Option {
+  return new Option(flags, description).choices(choices);
+}
+
+/** A parser of integers of at least `least`, for commander. */
+function toInteger(least: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() !== '' && Number.isSafeInteger(value) && value >= least) return value;
+    throw new InvalidArgumentError(
+      least === Number.MIN_SAFE_INTEGER ? 'Expected an integer.' : `Expected an integer of at least ${least}.`,
+    );
+  };
+}
+
+function toShare(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== '' && value >= 0 && value <= 1) return value;
+  throw new InvalidArgumentError('Expected a number from 0 to 1.');
+}

@@ -1,0 +1,78 @@
+import type { ResponseStatistics } from './response-statistics.js';
+
+/**
+ * What an emulated culture of each fitted parameter set should look like: means over six seeds (41-46) of the emulator
+ * that the parameters were fitted with. There is none for `ctrl`, which was not fitted.
+ *
+ * Source: the "emulated" columns of the first table of section 5.3 of the project's model facts.
+ */
+export const EMULATED_REFERENCE = {
+  bic: {
+    meanCount: 2.31,
+    quietShare: 0.12,
+    activeShare: 0.72,
+    electrodeCv: 0.88,
+    electrodeMean95: 6.2,
+    fano: 0.38,
+    stimulusCv: 0.88,
+    stateShare: 0.72,
+    pulseCorrelation: 0.8,
+    zeroShare: 0.44,
+    driftCv: 0.094,
+    patternCorrelation: 0.99,
+    selectiveShare: 0.62,
+    selectivityFirst: 2.47,
+    selectivityLast: 2.49,
+  },
+  dzp: {
+    meanCount: 1.42,
+    quietShare: 0.07,
+    activeShare: 0.64,
+    electrodeCv: 0.65,
+    electrodeMean95: 3.1,
+    fano: 0.39,
+    stimulusCv: 0.91,
+    stateShare: 0.72,
+    pulseCorrelation: 0.79,
+    zeroShare: 0.49,
+    driftCv: 0.122,
+    patternCorrelation: 0.99,
+    selectiveShare: 0.56,
+    selectivityFirst: 1.62,
+    selectivityLast: 1.66,
+  },
+  mix0: {
+    meanCount: 3.79,
+    quietShare: 0.17,
+    activeShare: 0.71,
+    electrodeCv: 0.81,
+    electrodeMean95: 9.1,
+    fano: 0.29,
+    stimulusCv: 0.96,
+    stateShare: 1,
+    pulseCorrelation: 0.75,
+    zeroShare: 0.41,
+    driftCv: 0.03,
+    patternCorrelation: 1,
+    selectiveShare: 0.66,
+    selectivityFirst: 7.4,
+    selectivityLast: 7.45,
+  },
+  mix50: {
+    meanCount: 2.47,
+    quietShare: 0.14,
+    activeShare: 0.65,
+    electrodeCv: 1.06,
+    electrodeMean95: 8.6,
+    fano: 0.36,
+    stimulusCv: 0.89,
+    stateShare: 0.67,
+    pulseCorrelation: 0.86,
+    zeroShare: 0.4,
+    driftCv: 0.053,
+    patternCorrelation: 0.985,
+    selectiveShare: 0.12,
+    selectivityFirst: 1.2,
+    selectivityLast: 1.18,
+  },
+} as const satisfies Record<string, ResponseStatistics>;

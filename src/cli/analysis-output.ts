@@ -1,0 +1,58 @@
+import type { ResponseTable } from '../../protocols/responses.js';
+import { analyseCulture, type AnalysisOptions } from '../model/analysis.js';
+import { writeWholeFile } from '../recording/whole-file.js';
+import { toFitOutput, type FitOutput, type NamedAnalysis } from '../report/fit-output.js';
+
+/** Bytes of a text file. */
+export function encode(text: string): readonly Uint8Array[] {
+  return [Buffer.from(text, 'utf8')];
+}
+
+/** A recorded or emulated culture, analysed and told of in words. */
+export function analyseNamed(
+  table: ResponseTable,
+  name: Pick<NamedAnalysis, 'file' | 'index'>,
+  options: AnalysisOptions,
+): NamedAnalysis {
+  return { ...name, analysis: analyseCulture(table, options) };
+}
+
+/** Writes results for programs. */
+export async function writeResult(path: string, analyses: readonly NamedAnalysis[]): Promise<FitOutput> {
+  const output = toFitOutput(analyses);
+  await writeWholeFile(path, encode(`${JSON.stringify(output, null, 1)}\n`));
+  return output;
+}
+
+/** A few lines for a person at the terminal, one culture after another. */
+export function describeAnalyses(analyses: readonly NamedAnalysis[]): string {
+  return analyses.map(describeAnalysis).join('\n');
+}
+
+function describeAnalysis({ file, index, analysis }: NamedAnalysis): string {
+  const { outcome, verdict, ensembles } = analysis;
+  const lines = [
+    `${file}, culture ${index}: ensembles of ${ensembles.map((members) => members.length).join(' and ')} electrodes`,
+  ];
+  if (outcome.type === 'ensemble-not-found') {
+    const sources = outcome.missing.map((source) => source + 1).join(' and ');
+    lines.push(`  ensemble not found for source ${sources}: no model was fitted`);
+  } else {
+    const { comparison, energy, arrays } = outcome;
+    const { lastErrors } = comparison;
+    const last = arrays.freeEnergy.length;
+    const repeat = lastErrors.repeatMean === undefined ? '' : `, repeat mean ${lastErrors.repeatMean.toFixed(4)}`;
+    const share = (100 * energy.staticShare).toFixed(0);
+    lines.push(
+      `  free energy ${arrays.freeEnergy[0]!.toFixed(1)} -> ${arrays.freeEnergy[last - 1]!.toFixed(1)} nats; a static culture keeps ${share} % of the fall` +
+        (energy.beatsStatic ? '' : ', so this fall is not evidence of learning'),
+      `  error of the prediction ${lastErrors.published!.toFixed(4)}, constant mean ${lastErrors.constantMean!.toFixed(4)}${repeat}, empirical ${lastErrors.empirical!.toFixed(4)}`,
+    );
+  }
+  const { counts } = verdict;
+  const gain = Number.isFinite(counts.gain)
+    ? `${counts.first.toFixed(2)} -> ${counts.last.toFixed(2)} spikes per trial`
+    : 'not measured';
+  lines.push(`  selectivity ${gain}; verdict: ${verdict.answer} (${verdict.reason})`);
+  return `${lines.join('\n')}\n`;
+}

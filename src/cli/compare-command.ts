@@ -1,0 +1,121 @@
+import { dirname, resolve } from 'node:path';
+import { z } from 'zod';
+import { MeaError } from '../../protocols/errors.js';
+import { compareCultures } from '../model/compare-cultures.js';
+import type { CultureComparison, CultureRow, MetricValue } from '../model/culture-comparison.js';
+import type { FitOutput } from '../report/fit-output.js';
+import { readConfigFile } from './config-file.js';
+import { EXIT, type CliIo, type ExitCode } from './io.js';
+import { readFitOutput } from './result-file.js';
+
+export interface CompareCommand {
+  readonly groups: readonly string[];
+  readonly seed: number;
+  readonly json: boolean;
+}
+
+/** `meactl compare`: compares groups of cultures by stored results. */
+export async function compareCommand(command: CompareCommand, io: CliIo): Promise<ExitCode> {
+  const members = await listMembers(command.groups);
+  const rows = (await Promise.all(members.map(readRows))).flat();
+  const comparison = compareCultures(rows, { seed: command.seed });
+  io.stdout(command.json ? `${JSON.stringify({ version: 1, ...comparison })}\n` : describeComparison(comparison));
+  return EXIT.done;
+}
+
+const memberSchema = z.strictObject({
+  result: z.string().min(1).describe('File of results, relative to the study file.'),
+  culture: z.int().min(0).optional().describe('Index of one culture in the file; all of them by default.'),
+  batch: z.string().min(1).optional().describe('Plating or lab day; cultures are compared within their batch.'),
+  exclude: z.string().min(1).optional().describe('Why the culture is left out.'),
+});
+
+const studySchema = z.strictObject({
+  version: z.literal(1).describe('Version of this file format.'),
+  groups: z.record(z.string().min(1), z.array(memberSchema).min(1)).describe('Cultures of every group.'),
+});
+
+interface Member extends z.infer<typeof memberSchema> {
+  readonly group: string;
+}
+
+async function listMembers(groups: readonly string[]): Promise<readonly Member[]> {
+  const [first] = groups;
+  if (groups.length === 1 && first !== undefined && !first.includes('=')) return readStudy(first);
+  return groups.flatMap((argument) => {
+    const [group, files] = splitOnce(argument);
+    return files.split(',').map((result) => ({ group, result }));
+  });
+}
+
+async function readStudy(path: string): Promise<readonly Member[]> {
+  const study = await readConfigFile(path, studySchema);
+  return Object.entries(study.groups).flatMap(([group, members]) =>
+    members.map((member) => ({ ...member, group, result: resolve(dirname(path), member.result) })),
+  );
+}
+
+function splitOnce(argument: string): readonly [group: string, files: string] {
+  const at = argument.indexOf('=');
+  if (at > 0 && at < argument.length - 1) return [argument.slice(0, at), argument.slice(at + 1)];
+  throw new MeaError('usage', {
+    what: 'Bad group',
+    got: argument,
+    wanted: 'NAME=RESULT.json[,RESULT.json...], or one study file',
+  });
+}
+
+async function readRows(member: Member): Promise<readonly CultureRow[]> {
+  const output = await readFitOutput(member.result);
+  const chosen = output.cultures.filter(({ index }) => member.culture === undefined || index === member.culture);
+  if (chosen.length === 0) {
+    throw new MeaError('missing', {
+      what: 'No such culture in the results',
+      got: String(member.culture),
+      wanted: `one of ${output.cultures.map(({ index }) => index).join(', ')}`,
+      where: member.result,
+    });
+  }
+  return chosen.map((culture) => toRow(culture, member, output.initialSessions));
+}
+
+type Culture = FitOutput['cultures'][number];
+
+function toRow(culture: Culture, member: Member, initialSessions: number): CultureRow {
+  const notFound = `ensemble not found for source ${culture.missing.map((source) => source + 1).join(' and ')}`;
+  const valueOf = (value: number | null | undefined, reason = notFound): MetricValue => value ?? { missing: reason };
+  const meanOf = (values: readonly number[] | null | undefined): number | undefined =>
+    values == null || values.length === 0 ? undefined : values.reduce((sum, value) => sum + value, 0) / values.length;
+  return {
+    culture: `${member.result}#${culture.index}`,
+    group: member.group,
+    ...(member.batch !== undefined && { batch: member.batch }),
+    ...(member.exclude !== undefined && { excluded: member.exclude }),
+    baseline: culture.baseline ?? { source: 'own', value: culture.evokedRate },
+    values: {
+      selectivityFirst: valueOf(culture.selectivity?.first),
+      selectivityLast: valueOf(culture.selectivity?.last),
+      selectivityGainCounts: valueOf(culture.verdict.counts?.gain, 'no electrode to score on even trials'),
+      freeEnergyFall: valueOf(meanOf(culture.belowUnlearned?.slice(-initialSessions))),
+      errX91to100: valueOf(culture.comparators?.mse.published),
+      skill: valueOf(culture.skill?.publishedAgainstRepeat, culture.found ? 'patterns do not repeat' : notFound),
+      evokedRate: culture.evokedRate,
+      phi1: valueOf(meanOf(culture.phi1)),
+      phi0: valueOf(meanOf(culture.phi0)),
+    },
+  };
+}
+
+function describeComparison(comparison: CultureComparison): string {
+  const lines = [
+    `groups: ${comparison.groups.map(({ group, cultures }) => `${group} (${cultures} cultures)`).join(', ')}`,
+  ];
+  for (const { culture, reason } of comparison.excluded) lines.push(`left out: ${culture}: ${reason}`);
+  for (const { metric, exclusions, pairs } of comparison.metrics) {
+    lines.push(`${metric.label} (${metric.unit})`);
+    for (const { culture, reason } of exclusions) lines.push(`  without ${culture}: ${reason}`);
+    for (const pair of pairs) lines.push(`  ${pair.type === 'refused' ? pair.reason : pair.words}`);
+  }
+  lines.push(`p corrected by Holm over ${comparison.testsMade} tests`);
+  return `${lines.join('\n')}\n`;
+}

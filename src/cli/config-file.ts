@@ -1,0 +1,144 @@
+import { readFile } from 'node:fs/promises';
+import { isMap, isNode, isPair, isScalar, isSeq, LineCounter, parseDocument, type Document } from 'yaml';
+import type { z } from 'zod';
+import { MeaError } from '../../protocols/errors.js';
+
+/** Largest configuration file that is read, in bytes. */
+const MAX_CONFIG_BYTES = 1_000_000;
+
+/**
+ * Reads a YAML file and checks it by a schema.
+ *
+ * @throws MeaError `missing` for a file that is not there; `bad-input` with file, line, what stands there and what was
+ *   expected for everything else, one line of message for each mistake
+ */
+export async function readConfigFile<Schema extends z.ZodType>(path: string, schema: Schema): Promise<z.infer<Schema>> {
+  return parseConfig(await readText(path), schema, path);
+}
+
+/** As `readConfigFile`, on text that is already there; `path` names it in messages. */
+export function parseConfig<Schema extends z.ZodType>(text: string, schema: Schema, path: string): z.infer<Schema> {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
+  const [syntaxError] = document.errors;
+  if (syntaxError !== undefined) {
+    throw new MeaError('bad-input', {
+      what: 'Not valid YAML',
+      got: syntaxError.message.split('\n')[0] ?? syntaxError.code,
+      where: `${path}, line ${lines.linePos(syntaxError.pos[0]).line}`,
+    });
+  }
+  const value: unknown = document.toJS({ maxAliasCount: 20 });
+  const checked = schema.safeParse(value, { reportInput: true });
+  if (checked.success) return checked.data;
+  const mistakes = checked.error.issues.flatMap((issue) => describeIssue(issue, { document, lines, path }));
+  const [first, ...rest] = mistakes;
+  throw new MeaError('bad-input', {
+    ...first!,
+    ...(rest.length > 0 && { remedy: rest.map((mistake) => `also ${sentence(mistake)}`).join('; ') }),
+  });
+}
+
+async function readText(path: string): Promise<string> {
+  let bytes: Buffer;
+  try {
+    bytes = await readFile(path);
+  } catch (cause) {
+    throw new MeaError('missing', { what: 'Cannot read the file', got: reasonOf(cause), where: path }, { cause });
+  }
+  if (bytes.length <= MAX_CONFIG_BYTES) return bytes.toString('utf8');
+  throw new MeaError('bad-input', {
+    what: 'The file is too large for a configuration',
+    got: `${bytes.length} bytes`,
+    wanted: `at most ${MAX_CONFIG_BYTES}`,
+    where: path,
+  });
+}
+
+interface Mistake {
+  readonly what: string;
+  readonly got: string;
+  readonly wanted: string;
+  readonly where: string;
+}
+
+interface Place {
+  readonly document: Document;
+  readonly lines: LineCounter;
+  readonly path: string;
+}
+
+function describeIssue(issue: z.core.$ZodIssue, place: Place): readonly Mistake[] {
+  const keys = issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part));
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => ({
+      what: `Unknown key ${JSON.stringify([...keys, key].join('.'))}`,
+      got: key,
+      wanted: 'a key of docs/experiment-file.md or docs/rig-file.md',
+      where: whereOf([...keys, key], place),
+    }));
+  }
+  return [
+    {
+      what: `Bad value of ${keys.length === 0 ? 'the file' : JSON.stringify(keys.join('.'))}`,
+      got: valueText(issue.input),
+      wanted: wantedText(issue),
+      where: whereOf(keys, place),
+    },
+  ];
+}
+
+function valueText(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  const text = JSON.stringify(value);
+  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+}
+
+function wantedText(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'invalid_union') {
+    const options = issue.errors.flatMap((issues) => issues.slice(0, 1).map(wantedText));
+    if (options.length > 0) return options.join(' or ');
+  }
+  return issue.message.replace(/^Invalid (input|option): expected /, '').replace(/, received .*$/, '');
+}
+
+function whereOf(keys: readonly (string | number)[], { document, lines, path }: Place): string {
+  const offset = offsetOf(document, keys);
+  return offset === undefined ? path : `${path}, line ${lines.linePos(offset).line}`;
+}
+
+/** Where the deepest part of the key path that exists begins: its key where it has one. */
+function offsetOf(document: Document, keys: readonly (string | number)[]): number | undefined {
+  let node: unknown = document.contents;
+  let offset = isNode(node) ? node.range?.[0] : undefined;
+  for (const key of keys) {
+    if (isMap(node)) {
+      const pair: unknown = node.items.find((item) => isPair(item) && isScalar(item.key) && item.key.value === key);
+      if (!isPair(pair)) return offset;
+      if (isNode(pair.key)) offset = pair.key.range?.[0] ?? offset;
+      node = pair.value;
+    } else if (isSeq(node)) {
+      node = node.items[Number(key)];
+      if (isNode(node)) offset = node.range?.[0] ?? offset;
+    } else {
+      return offset;
+    }
+  }
+  return offset;
+}
+
+function sentence({ what, got, wanted, where }: Mistake): string {
+  return `${what.charAt(0).toLowerCase()}${what.slice(1)}: got ${got}, expected ${wanted} (${where})`;
+}
+
+function reasonOf(cause: unknown): string {
+  if (cause instanceof Error && 'code' in cause && typeof cause.code === 'string') {
+    const known: Readonly<Record<string, string>> = {
+      ENOENT: 'no such file',
+      EISDIR: 'a folder',
+      EACCES: 'no permission',
+    };
+    return known[cause.code] ?? cause.code;
+  }
+  return cause instanceof Error ? cause.message : String(cause);
+}

@@ -1,0 +1,177 @@
+import { statSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { basename, extname, join } from 'node:path';
+import { MeaError } from '../../protocols/errors.js';
+import type { ResponseTable } from '../../protocols/responses.js';
+import { toRecordedTable } from '../closed-loop/recorded-table.js';
+import { ownBaselineOf, type AnalysisMode, type Baseline, type CultureAnalysis } from '../model/analysis.js';
+import { estimateMixing } from '../model/mixing-estimate.js';
+import { writeNpy } from '../recording/npy.js';
+import { readResponseFile } from '../recording/response-file.js';
+import { openRunFolder } from '../recording/run-folder.js';
+import { writeWholeFile } from '../recording/whole-file.js';
+import { toFitOutput, type NamedAnalysis } from '../report/fit-output.js';
+import { analyseNamed, describeAnalyses, encode } from './analysis-output.js';
+import { EXIT, type CliIo, type ExitCode } from './io.js';
+import { readRecordedExperiment } from './recorded-experiment.js';
+import { readFitOutput } from './result-file.js';
+
+export interface FitCommand {
+  readonly files: readonly string[];
+  readonly mode: AnalysisMode;
+  readonly baseline: string;
+  readonly control?: string;
+  readonly initialSessions?: number;
+  readonly trials: number;
+  readonly variable?: string;
+  readonly mixing?: number;
+  readonly arrays?: string;
+  readonly report?: string;
+  readonly json: boolean;
+}
+
+/** `meactl fit`: analyses response files and recorded runs. */
+export async function fitCommand(command: FitCommand, io: CliIo): Promise<ExitCode> {
+  const parsedBaseline = parseBaseline(command);
+  const cultures = (await Promise.all(command.files.map((file) => readCultures(file, command, io)))).flat();
+  const baseline = await resolveBaseline(parsedBaseline, cultures, command);
+  const analyses: NamedAnalysis[] = [];
+  for (const culture of cultures) {
+    if (io.signal.aborted) return EXIT.interrupted;
+    const { initialSessions, mixing } = culture;
+    analyses.push(analyseNamed(culture.table, culture, { mode: command.mode, initialSessions, mixing, baseline }));
+  }
+  if (command.arrays !== undefined) await writeArrays(command.arrays, analyses);
+  if (command.report !== undefined) {
+    const { reportOfFit } = await import('./report-output.js');
+    await writeWholeFile(command.report, encode(reportOfFit(analyses)));
+  }
+  if (command.json) io.stdout(`${JSON.stringify(toFitOutput(analyses))}\n`);
+  else {
+    io.stdout(describeAnalyses(analyses));
+    if (command.report !== undefined) io.stdout(`report: ${command.report}\n`);
+  }
+  return EXIT.done;
+}
+
+interface NamedCulture {
+  readonly file: string;
+  readonly index: number;
+  readonly table: ResponseTable;
+  readonly initialSessions: number;
+  readonly mixing: number;
+}
+
+const DEFAULT_INITIAL_SESSIONS = 10;
+
+async function readCultures(path: string, command: FitCommand, io: CliIo): Promise<readonly NamedCulture[]> {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return [readRun(path, command, io)];
+  const { variable, trials } = command;
+  const { tables } = await readResponseFile(path, {
+    trialsPerSession: trials,
+    ...(variable !== undefined && { variable }),
+  });
+  return tables.map((table, index) => ({
+    file: path,
+    index,
+    table,
+    initialSessions: command.initialSessions ?? DEFAULT_INITIAL_SESSIONS,
+    mixing: command.mixing ?? estimateMixing(table).mixing,
+  }));
+}
+
+function readRun(path: string, command: FitCommand, io: CliIo): NamedCulture {
+  const { ledger, experiment } = readRecordedExperiment(openRunFolder(path));
+  const { table, trialsLeftOut } = toRecordedTable(ledger.records, experiment, ledger.path);
+  if (table.sessions < experiment.sessions) {
+    const left = trialsLeftOut === 0 ? '' : `; ${trialsLeftOut} trials of an unfinished session are left out`;
+    io.stderr(`meactl: ${path} holds ${table.sessions} of ${experiment.sessions} sessions${left}\n`);
+  }
+  return {
+    file: path,
+    index: 0,
+    table,
+    initialSessions: command.initialSessions ?? experiment.initialSessions,
+    mixing: command.mixing ?? experiment.mixing,
+  };
+}
+
+function parseBaseline({ baseline, control }: FitCommand): number | 'own' | 'group' {
+  if (control !== undefined && baseline !== 'own') {
+    throw new MeaError('usage', {
+      what: '--control gives the baseline already',
+      got: `--baseline ${baseline} as well`,
+      wanted: 'one of the two',
+    });
+  }
+  if (baseline === 'own' || baseline === 'group') return baseline;
+  const value = Number(baseline);
+  if (baseline.trim() !== '' && Number.isFinite(value) && value > 0) return value;
+  throw new MeaError('usage', {
+    what: 'Bad --baseline',
+    got: baseline,
+    wanted: 'a positive number of spikes per trial, `own` or `group`',
+  });
+}
+
+async function resolveBaseline(
+  parsed: number | 'own' | 'group',
+  cultures: readonly NamedCulture[],
+  command: FitCommand,
+): Promise<Baseline | 'own'> {
+  if (command.control !== undefined) return { value: await controlBaseline(command.control), source: 'control' };
+  if (parsed === 'own') return 'own';
+  if (parsed !== 'group') return { value: parsed, source: 'given' };
+  const values = cultures.flatMap(
+    ({ table, initialSessions }) => ownBaselineOf(table, { mode: command.mode, initialSessions }) ?? [],
+  );
+  if (values.length === 0) return 'own';
+  return { value: values.reduce((sum, value) => sum + value, 0) / values.length, source: 'group' };
+}
+
+/** Mean of the own baselines in the stored results of control cultures. */
+async function controlBaseline(path: string): Promise<number> {
+  const { cultures } = await readFitOutput(path);
+  const values = cultures.flatMap(({ baseline }) => (baseline?.source === 'own' ? [baseline.value] : []));
+  if (values.length === 0) {
+    throw new MeaError('bad-input', {
+      what: 'The stored results have no baseline to take',
+      got: 'no culture fitted with its own baseline',
+      wanted: 'results of control cultures made with --baseline own',
+      where: path,
+    });
+  }
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+async function writeArrays(folder: string, analyses: readonly NamedAnalysis[]): Promise<void> {
+  for (const { file, index, analysis } of analyses) {
+    if (analysis.outcome.type !== 'fitted') continue;
+    const target = join(folder, `${basename(file, extname(file))}-${index}`);
+    await mkdir(target, { recursive: true });
+    for (const [name, shape, data] of arraysOf(analysis, analysis.outcome)) {
+      await writeNpy(join(target, `${name}.npy`), { shape, data });
+    }
+  }
+}
+
+type Fitted = Extract<CultureAnalysis['outcome'], { type: 'fitted' }>;
+
+function arraysOf(
+  { design }: CultureAnalysis,
+  { arrays, qA1 }: Fitted,
+): readonly (readonly [name: string, shape: readonly number[], data: Float64Array])[] {
+  const { sourceCount: n, sessions, trialsPerSession, inputsPerBlock } = design;
+  const inputs = n * inputsPerBlock;
+  const trace = [n, sessions * trialsPerSession];
+  const weights = [n, inputs, sessions];
+  return [
+    ['x', trace, arrays.x],
+    ['xp', trace, arrays.xp],
+    ['W1', weights, arrays.w1],
+    ['W0', weights, arrays.w0],
+    ['W1p', weights, arrays.w1p],
+    ['W0p', weights, arrays.w0p],
+    ['qA1', [inputs, 2 ** n], qA1],
+  ];
+}

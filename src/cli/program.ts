@@ -1,0 +1,158 @@
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { isMeaError } from '../../protocols/errors.js';
+import { toExitCode } from './exit-code.js';
+import { EXIT, type CliIo, type ExitCode } from './io.js';
+import { programVersion } from './package-info.js';
+
+/**
+ * Runs `meactl` with the given arguments.
+ *
+ * Commands are loaded when they are used, so that `--help` answers at once.
+ *
+ * @returns the exit code: 0 done, 1 failed, 2 bad usage or input, 3 data were lost, 130 interrupted
+ */
+export async function runProgram(argv: readonly string[], io: CliIo): Promise<ExitCode> {
+  let code: ExitCode = EXIT.done;
+  const program = buildProgram(io, (result) => {
+    code = result;
+  });
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+    return code;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.badInput;
+    io.stderr(`meactl: ${messageOf(error)}\n`);
+    return toExitCode(error);
+  }
+}
+
+function buildProgram(io: CliIo, finish: (code: ExitCode) => void): Command {
+  const program = new Command('meactl')
+    .description('Hardware-in-the-loop controller for microelectrode arrays')
+    .version(programVersion(), '--version')
+    .exitOverride()
+    .showHelpAfterError('(meactl <command> --help lists the options)')
+    .configureOutput({ writeOut: io.stdout, writeErr: io.stderr });
+  addRun(program, io, finish);
+  addReplay(program, io, finish);
+  addFit(program, io, finish);
+  addCompare(program, io, finish);
+  for (const command of program.commands) command.exitOverride().configureOutput(program.configureOutput());
+  return program;
+}
+
+type Finish = (code: ExitCode) => void;
+
+function addRun(program: Command, io: CliIo, finish: Finish): void {
+  program
+    .command('run')
+    .description('runs an experiment; without --rig, on the bundled emulator')
+    .argument('[experiment]', 'experiment file (.yaml), or the name of a bundled one; not needed with --resume')
+    .option('--rig <file>', 'rig file (.yaml); the bundled emulator by default')
+    .option('--out <folder>', 'folder of the recording; must not exist yet (default: recordings/<name>-<time>)')
+    .option('--resume <folder>', 'go on with an interrupted run')
+    .option('--seed <number>', 'seed in place of the one in the experiment file', wholeNumber)
+    .option('--sessions <number>', 'number of sessions in place of the one in the experiment file', wholeNumber)
+    .option('--real-time', 'let the emulator take the time that a culture would', false)
+    .option('--batch <trials>', 'trials handed to the device at once; results do not depend on it', wholeNumber)
+    .option('--ledger-batch <records>', 'records written to the ledger at once', wholeNumber, 1)
+    .option('--no-report', 'do not write the report')
+    .option('--json', 'print results as JSON on stdout, and nothing else', false)
+    .action(async (experiment: string | undefined, options: RunOptions) => {
+      const { runCommand } = await import('./run-command.js');
+      finish(await runCommand({ ...options, experiment }, io));
+    });
+}
+
+interface RunOptions {
+  readonly rig?: string;
+  readonly out?: string;
+  readonly resume?: string;
+  readonly seed?: number;
+  readonly sessions?: number;
+  readonly realTime: boolean;
+  readonly batch?: number;
+  readonly ledgerBatch: number;
+  readonly report: boolean;
+  readonly json: boolean;
+}
+
+function addReplay(program: Command, io: CliIo, finish: Finish): void {
+  program
+    .command('replay')
+    .description('runs a recording through the loop and the model again, and says where it differs')
+    .argument('<recording>', 'folder of a recorded run')
+    .option('--json', 'print the outcome as JSON on stdout, and nothing else', false)
+    .action(async (recording: string, options: { readonly json: boolean }) => {
+      const { replayCommand } = await import('./replay-command.js');
+      finish(await replayCommand({ ...options, recording }, io));
+    });
+}
+
+function addFit(program: Command, io: CliIo, finish: Finish): void {
+  program
+    .command('fit')
+    .description('fits the free-energy model, predicts, compares, writes the report')
+    .argument('<file...>', 'response files (.mat, MATLAB level 5) or folders of recorded runs')
+    .addOption(new Option('--mode <mode>', 'which analysis').choices(['published', 'causal']).default('published'))
+    .option('--baseline <B>', 'baseline B: a number, `own`, or `group` (mean over all cultures given)', 'own')
+    .option('--control <result.json>', 'take B from the stored results of control cultures')
+    .option(
+      '--initial-sessions <number>',
+      'sessions that calibrate the model (default: 10, or the recording’s own)',
+      wholeNumber,
+    )
+    .option('--trials <number>', 'trials per session of a response file', wholeNumber, 256)
+    .option('--variable <name>', 'variable of the response file that holds the cultures')
+    .option('--mixing <m>', 'mixing of the stimuli (default: estimated from them)', unitNumber)
+    .option('--arrays <folder>', 'write the arrays of the model as .npy files')
+    .option('--report <file.html>', 'write the report')
+    .option('--json', 'print results as JSON on stdout, and nothing else', false)
+    .action(async (files: string[], options: FitOptions) => {
+      const { fitCommand } = await import('./fit-command.js');
+      finish(await fitCommand({ ...options, files }, io));
+    });
+}
+
+interface FitOptions {
+  readonly mode: 'published' | 'causal';
+  readonly baseline: string;
+  readonly control?: string;
+  readonly initialSessions?: number;
+  readonly trials: number;
+  readonly variable?: string;
+  readonly mixing?: number;
+  readonly arrays?: string;
+  readonly report?: string;
+  readonly json: boolean;
+}
+
+function addCompare(program: Command, io: CliIo, finish: Finish): void {
+  program
+    .command('compare')
+    .description('compares groups of cultures, each culture one unit')
+    .argument('<group...>', 'NAME=RESULT.json[,RESULT.json...] for each group, or one study file (.yaml)')
+    .option('--seed <number>', 'seed of permutations and bootstraps', wholeNumber, 1)
+    .option('--json', 'print the comparison as JSON on stdout, and nothing else', false)
+    .action(async (groups: string[], options: { readonly seed: number; readonly json: boolean }) => {
+      const { compareCommand } = await import('./compare-command.js');
+      finish(await compareCommand({ ...options, groups }, io));
+    });
+}
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && Number.isSafeInteger(value)) return value;
+  throw new InvalidArgumentError('expected a whole number of at least 0.');
+}
+
+function unitNumber(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== '' && value >= 0 && value <= 1) return value;
+  throw new InvalidArgumentError('expected a number from 0 to 1.');
+}
+
+function messageOf(error: unknown): string {
+  if (isMeaError(error)) return error.message;
+  return error instanceof Error ? `internal error: ${error.stack ?? error.message}` : String(error);
+}

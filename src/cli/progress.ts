@@ -1,0 +1,43 @@
+import type { Experiment } from '../closed-loop/experiment.js';
+import type { ExperimentProgress } from '../closed-loop/run-experiment.js';
+import type { CliIo } from './io.js';
+
+/** Shows how far a run has come. */
+export interface ProgressDisplay {
+  update(progress: ExperimentProgress): void;
+  stop(): void;
+}
+
+/** Trials between two updates of the display. */
+const UPDATE_TRIALS = 64;
+
+/** A bar on a terminal: session, trial, selectivity, free energy, time left; nothing elsewhere. */
+export async function openProgress(experiment: Experiment, io: CliIo): Promise<ProgressDisplay> {
+  if (!io.isTerminal) return { update: () => undefined, stop: () => undefined };
+  const { SingleBar } = await import('cli-progress');
+  const total = experiment.sessions * experiment.trials;
+  const bar = new SingleBar({
+    format:
+      'session {session}/{sessions} trial {trial} |{bar}| {percentage} % selectivity {selectivity} L {energy} {eta_formatted} left',
+    stream: process.stderr,
+    noTTYOutput: false,
+    clearOnComplete: true,
+    hideCursor: false,
+  });
+  const payload = { sessions: experiment.sessions, session: 0, trial: 0, selectivity: '-', energy: '-' };
+  bar.start(total, 0, payload);
+  return {
+    update({ session, trials, last }) {
+      if (trials % UPDATE_TRIALS !== 0 && trials !== experiment.trials) return;
+      bar.update(session * experiment.trials + trials, {
+        session: session + 1,
+        trial: trials,
+        selectivity: last?.selectivity?.toFixed(2) ?? '-',
+        energy: last?.freeEnergy?.toFixed(0) ?? '-',
+      });
+    },
+    stop: () => {
+      bar.stop();
+    },
+  };
+}

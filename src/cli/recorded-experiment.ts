@@ -1,0 +1,31 @@
+import { MeaError } from '../../protocols/errors.js';
+import type { TrialSourceDescription } from '../../protocols/trial.js';
+import { experimentSchema, type Experiment } from '../closed-loop/experiment.js';
+import { rigSchema, type Rig } from '../closed-loop/rig.js';
+import { readLedger, startOf, type StoredLedger } from '../recording/ledger-reader.js';
+import type { RunFolder } from '../recording/run-folder.js';
+
+/** A recorded run with its experiment and rig, checked again. */
+export interface RecordedExperiment {
+  readonly ledger: StoredLedger;
+  readonly experiment: Experiment;
+  readonly rig: Rig;
+  readonly source: TrialSourceDescription;
+}
+
+/** @throws MeaError `missing` or `bad-format` for a folder that holds no recording this program understands */
+export function readRecordedExperiment(folder: RunFolder): RecordedExperiment {
+  const ledger = readLedger(folder.ledger);
+  const start = startOf(ledger);
+  const experiment = experimentSchema.safeParse(start.experiment);
+  const rig = rigSchema.safeParse(start.rig);
+  const issue = experiment.error?.issues[0] ?? rig.error?.issues[0];
+  if (!experiment.success || !rig.success) {
+    throw new MeaError('bad-format', {
+      what: 'The recorded experiment is not valid',
+      got: `${issue?.path.join('.') ?? '?'}: ${issue?.message ?? '?'}`,
+      where: `${folder.ledger}, line 1`,
+    });
+  }
+  return { ledger, experiment: experiment.data, rig: rig.data, source: start.source };
+}

@@ -1,0 +1,88 @@
+import { createReplaySource } from '../../drivers/replay-source.js';
+import { isMeaError } from '../../protocols/errors.js';
+import { systemClock } from '../clock.js';
+import { createComparingSink, type ComparingSink } from '../closed-loop/compare-ledger.js';
+import { mixedSourcePolicy } from '../closed-loop/pattern-policy.js';
+import { toRecordedRun, type RecordedRun } from '../closed-loop/recorded-run.js';
+import { runExperiment } from '../closed-loop/run-experiment.js';
+import { openRunFolder } from '../recording/run-folder.js';
+import { EXIT, type CliIo, type ExitCode } from './io.js';
+import { readRecordedExperiment, type RecordedExperiment } from './recorded-experiment.js';
+
+export interface ReplayCommand {
+  readonly recording: string;
+  readonly json: boolean;
+}
+
+/**
+ * `meactl replay`: repeats a recorded run from its responses and compares every record. Exit code 1 where it differs,
+ * 3 where it does not but the recording's last record was cut off.
+ */
+export async function replayCommand(command: ReplayCommand, io: CliIo): Promise<ExitCode> {
+  const folder = openRunFolder(command.recording);
+  const recorded = readRecordedExperiment(folder);
+  const run = toRecordedRun(recorded.ledger.records, recorded.source);
+  const sink = createComparingSink(run.records);
+  await repeat(recorded, run, { sink, io });
+  const difference = io.signal.aborted ? sink.difference() : sink.finish();
+  const { tornBytes } = recorded.ledger;
+  const complete = run.records.at(-1)?.type === 'experiment-ended';
+  if (command.json) {
+    const outcome = { version: 1, records: sink.compared(), trials: run.trials.responses.length, complete, tornBytes };
+    io.stdout(`${JSON.stringify({ ...outcome, difference: difference ?? null })}\n`);
+  } else if (difference === undefined) {
+    const extent = complete ? '' : ' (the recording does not reach the end of its experiment)';
+    io.stdout(
+      `no difference: ${sink.compared()} records, ${run.trials.responses.length} trials repeat exactly${extent}\n`,
+    );
+  } else {
+    const { where, field, recorded: was, repeated } = difference;
+    const what = field === '' ? 'the record' : field;
+    io.stdout(`first difference at ${where}: ${what} was ${was}, is ${repeated} on repetition\n`);
+  }
+  if (tornBytes > 0) io.stderr(`meactl: the last record of the recording was cut off (${tornBytes} bytes)\n`);
+  if (io.signal.aborted) return EXIT.interrupted;
+  if (difference !== undefined) return EXIT.failed;
+  return tornBytes > 0 ? EXIT.dataLost : EXIT.done;
+}
+
+interface Repetition {
+  readonly sink: ComparingSink;
+  readonly io: CliIo;
+}
+
+async function repeat(
+  { experiment, rig }: RecordedExperiment,
+  run: RecordedRun,
+  { sink, io }: Repetition,
+): Promise<void> {
+  const trials = run.trials.responses.length;
+  const stop = new AbortController();
+  io.signal.addEventListener('abort', () => {
+    stop.abort(io.signal.reason);
+  });
+  const steps = runExperiment({
+    experiment,
+    rig,
+    policy: mixedSourcePolicy(experiment),
+    source: createReplaySource(run.trials),
+    ledger: sink,
+    clock: systemClock(),
+    signal: stop.signal,
+  });
+  let done = 0;
+  if (trials === 0) stop.abort(new Error('nothing recorded'));
+  try {
+    for await (const step of steps) {
+      void step;
+      done++;
+      // A recording that stops early is repeated as far as it goes.
+      if (done === trials && trials < experiment.sessions * experiment.trials)
+        stop.abort(new Error('end of the recording'));
+      if (sink.difference() !== undefined) return;
+    }
+  } catch (error) {
+    // A damaged recording may make the engine refuse a trial; the difference that led there is the better news.
+    if (sink.difference() === undefined || !isMeaError(error)) throw error;
+  }
+}

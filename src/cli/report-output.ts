@@ -1,0 +1,53 @@
+import type { TrialSourceDescription } from '../../protocols/trial.js';
+import type { Experiment } from '../closed-loop/experiment.js';
+import type { NamedAnalysis } from '../report/fit-output.js';
+import { renderReport } from '../report/render-report.js';
+
+/** The report of a run. It depends on experiment, source and responses alone, so the same seed gives the same bytes. */
+export function reportOfRun(run: {
+  readonly experiment: Experiment;
+  readonly source: TrialSourceDescription;
+  readonly analysis: NamedAnalysis;
+}): string {
+  const { experiment, source, analysis } = run;
+  const { culture } = experiment;
+  const emulated = source.provenance === 'emulated';
+  return renderReport({
+    title: experiment.name,
+    provenance: source.provenance,
+    cultures: [
+      {
+        name: emulated ? `emulated ${culture.parameters}, seed ${experiment.seed}` : experiment.name,
+        analysis: analysis.analysis,
+      },
+    ],
+    facts: [
+      ['Experiment', experiment.description === '' ? experiment.name : experiment.description],
+      [
+        'Sessions',
+        `${experiment.sessions} of ${experiment.trials} trials, ${experiment.initialSessions} of them initial`,
+      ],
+      ['Sources', `${experiment.sources}, mixing ${experiment.mixing}, patterns ${experiment.patterns}`],
+      ['Rest', `${experiment.rest.seconds} s between sessions (${experiment.rest.status})`],
+      ['Device', source.device],
+      ...(emulated
+        ? [
+            [
+              'Culture',
+              `parameters ${culture.parameters}, plasticity ${culture.plasticity}, condition ${culture.condition}, seed ${experiment.seed}`,
+            ] as const,
+          ]
+        : []),
+    ],
+  });
+}
+
+/** The report of a fit. */
+export function reportOfFit(analyses: readonly NamedAnalysis[]): string {
+  return renderReport({
+    title: 'Fit of recorded responses',
+    provenance: 'file',
+    cultures: analyses.map(({ file, index, analysis }) => ({ name: `${file}, culture ${index}`, analysis })),
+    facts: [],
+  });
+}

@@ -1,0 +1,232 @@
+import { existsSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { MeaError } from '../../protocols/errors.js';
+import type { LedgerSink } from '../../protocols/ledger.js';
+import type { ResumableSource, TrialSource } from '../../protocols/trial.js';
+import { createContinuedSource } from '../../drivers/replay-source.js';
+import { systemClock } from '../clock.js';
+import { createContinuingSink } from '../closed-loop/compare-ledger.js';
+import { experimentSchema, type Experiment } from '../closed-loop/experiment.js';
+import { mixedSourcePolicy } from '../closed-loop/pattern-policy.js';
+import { paceSource } from '../closed-loop/paced-source.js';
+import { catchUp, toRecordedRun } from '../closed-loop/recorded-run.js';
+import { rigSchema, type Rig } from '../closed-loop/rig.js';
+import { runExperiment, type ExperimentResult } from '../closed-loop/run-experiment.js';
+import { openLedgerWriter, type LedgerWriter } from '../recording/ledger-writer.js';
+import { createRunFolder, openRunFolder, type RunFolder } from '../recording/run-folder.js';
+import { readNewestState } from '../recording/source-state.js';
+import { writeWholeFile } from '../recording/whole-file.js';
+import { analyseNamed, describeAnalyses, encode, writeResult } from './analysis-output.js';
+import { readConfigFile } from './config-file.js';
+import { openEmulator } from './emulator.js';
+import { EXIT, type CliIo, type ExitCode } from './io.js';
+import { packageFolder, programVersion } from './package-info.js';
+import { openProgress } from './progress.js';
+import { readRecordedExperiment } from './recorded-experiment.js';
+
+export interface RunCommand {
+  readonly experiment?: string | undefined;
+  readonly rig?: string;
+  readonly out?: string;
+  readonly resume?: string;
+  readonly seed?: number;
+  readonly sessions?: number;
+  readonly realTime: boolean;
+  readonly batch?: number;
+  readonly ledgerBatch: number;
+  readonly report: boolean;
+  readonly json: boolean;
+}
+
+/** `meactl run`: carries out an experiment, or goes on with an interrupted one. */
+export async function runCommand(command: RunCommand, io: CliIo): Promise<ExitCode> {
+  assertCommand(command);
+  const session =
+    command.resume === undefined ? await startRun(command, io) : await resumeRun(command, command.resume, io);
+  try {
+    const result = await carryOut(session, command, io);
+    if (result === undefined) {
+      session.writer.close();
+      const again = `meactl run --resume ${relative('', session.folder.path) || '.'}`;
+      io.stderr(`meactl: interrupted; go on with: ${again}\n`);
+      return EXIT.interrupted;
+    }
+    session.writer.close();
+    await writeOutcome(session, result, { command, io });
+    return EXIT.done;
+  } finally {
+    session.writer.close();
+    await session.source.close();
+  }
+}
+
+interface RunSession {
+  readonly folder: RunFolder;
+  readonly experiment: Experiment;
+  readonly rig: Rig;
+  readonly source: TrialSource;
+  readonly writer: LedgerWriter;
+  readonly sink: LedgerSink;
+}
+
+function assertCommand({ experiment, rig, out, resume, seed, sessions, batch, ledgerBatch }: RunCommand): void {
+  if (resume === undefined && experiment === undefined) {
+    throw new MeaError('usage', {
+      what: 'Nothing to run',
+      wanted: 'an experiment file, the name of a bundled one (isomura2023, quick), or --resume FOLDER',
+    });
+  }
+  if (resume !== undefined && [experiment, rig, out, seed, sessions].some((option) => option !== undefined)) {
+    throw new MeaError('usage', {
+      what: '--resume goes on with a recorded run as it was begun',
+      got: 'another experiment, rig, folder, seed or number of sessions',
+      wanted: '--resume FOLDER alone',
+    });
+  }
+  for (const [name, value] of [
+    ['--batch', batch],
+    ['--ledger-batch', ledgerBatch],
+  ] as const) {
+    if (value !== undefined && value < 1)
+      throw new MeaError('usage', { what: `Bad ${name}`, got: '0', wanted: 'at least 1' });
+  }
+}
+
+async function startRun(command: RunCommand, io: CliIo): Promise<RunSession> {
+  const file = await readConfigFile(configPath(command.experiment!, 'experiments'), experimentSchema);
+  const experiment = withOptions(file, command);
+  const rig = await readConfigFile(configPath(command.rig ?? 'emulated', 'rigs'), rigSchema);
+  const clock = systemClock();
+  const emulator = await openEmulator(experiment, rig);
+  const source = command.realTime ? paceSource(emulator, clock, io.signal) : emulator;
+  const stamp = new Date(clock.wallMs()).toISOString().replaceAll(/[:.]/g, '-');
+  const folder = createRunFolder(command.out ?? join('recordings', `${experiment.name}-${stamp}`));
+  const about = {
+    startedAt: new Date(clock.wallMs()).toISOString(),
+    meactl: programVersion(),
+    node: process.version,
+    provenance: source.description.provenance,
+  };
+  await writeWholeFile(folder.about, encode(`${JSON.stringify(about, null, 1)}\n`));
+  const writer = openLedgerWriter({ paths: folder, batchRecords: command.ledgerBatch });
+  return { folder, experiment, rig, source, writer, sink: writer };
+}
+
+/** A path as given, or a bundled file where the name of one was given. */
+function configPath(given: string, folder: string): string {
+  if (existsSync(given)) return given;
+  const bundled = join(packageFolder(), folder, given.endsWith('.yaml') ? given : `${given}.yaml`);
+  return !given.includes('/') && existsSync(bundled) ? bundled : given;
+}
+
+function withOptions(file: Experiment, { seed, sessions }: RunCommand): Experiment {
+  const changed = { ...file, ...(seed !== undefined && { seed }), ...(sessions !== undefined && { sessions }) };
+  const checked = experimentSchema.safeParse(changed);
+  if (checked.success) return checked.data;
+  const [issue] = checked.error.issues;
+  throw new MeaError('usage', {
+    what: '--seed or --sessions does not fit the experiment',
+    got: issue?.path.join('.') ?? '?',
+    wanted: issue?.message ?? '?',
+  });
+}
+
+async function resumeRun(command: RunCommand, path: string, io: CliIo): Promise<RunSession> {
+  const folder = openRunFolder(path);
+  const recorded = readRecordedExperiment(folder);
+  const { ledger, experiment, rig } = recorded;
+  if (ledger.records.some((record) => record.type === 'experiment-ended')) {
+    throw new MeaError('bad-input', { what: 'The run is finished; there is nothing to resume', where: folder.path });
+  }
+  if (ledger.tornBytes > 0) {
+    io.stderr(`meactl: the last record was cut off (${ledger.tornBytes} bytes); its trial is carried out again\n`);
+  }
+  const run = toRecordedRun(ledger.records, recorded.source);
+  const emulator = await openEmulator(experiment, rig);
+  const position = { trials: run.trials.responses.length, rests: run.rests };
+  await restoreEmulator(emulator, folder, { run, position, io });
+  const writer = openLedgerWriter({
+    paths: folder,
+    batchRecords: command.ledgerBatch,
+    continued: { ...position, wholeBytes: ledger.wholeBytes },
+  });
+  const [session, trial] = [Math.floor(position.trials / experiment.trials), position.trials % experiment.trials];
+  writer.append({ type: 'resumed', session, trial });
+  const live = command.realTime ? paceSource(emulator, systemClock(), io.signal) : emulator;
+  const sink = createContinuingSink(run.records, writer, (difference) => {
+    throw new MeaError('bad-format', {
+      what: 'The recording cannot be continued: this program does not repeat it',
+      got: difference.repeated,
+      wanted: difference.recorded,
+      where: `${difference.where}, ${difference.field}`,
+    });
+  });
+  return { folder, experiment, rig, source: createContinuedSource(run.trials, run.rests, live), writer, sink };
+}
+
+interface Restoration {
+  readonly run: ReturnType<typeof toRecordedRun>;
+  readonly position: { readonly trials: number; readonly rests: number };
+  readonly io: CliIo;
+}
+
+/** Brings the emulator to where the recording ends: from its saved state, or from the start where there is none. */
+async function restoreEmulator(emulator: ResumableSource, folder: RunFolder, at: Restoration): Promise<void> {
+  const saved = readNewestState(folder.state);
+  const usable = saved !== undefined && saved.trials <= at.position.trials && saved.rests <= at.position.rests;
+  if (usable) emulator.restoreState(saved.state);
+  const from = usable ? saved : { trials: 0, rests: 0 };
+  await catchUp(emulator, at.run, { from, signal: at.io.signal });
+}
+
+async function carryOut(session: RunSession, command: RunCommand, io: CliIo): Promise<ExperimentResult | undefined> {
+  const { experiment, rig, source, sink } = session;
+  const progress = await openProgress(experiment, io);
+  try {
+    const run = runExperiment({
+      experiment,
+      rig,
+      policy: mixedSourcePolicy(experiment),
+      source,
+      ledger: sink,
+      clock: systemClock(),
+      signal: io.signal,
+      batchTrials: command.batch,
+    });
+    for (;;) {
+      const step = await run.next();
+      if (step.done === true) return step.value;
+      progress.update(step.value);
+    }
+  } finally {
+    progress.stop();
+  }
+}
+
+async function writeOutcome(
+  { folder, experiment, source }: RunSession,
+  { table }: ExperimentResult,
+  { command, io }: { readonly command: RunCommand; readonly io: CliIo },
+): Promise<void> {
+  const analysis = analyseNamed(
+    table,
+    { file: 'ledger.jsonl', index: 0 },
+    {
+      mode: 'causal',
+      initialSessions: experiment.initialSessions,
+      mixing: experiment.mixing,
+      baseline: experiment.baseline === 'own' ? 'own' : { value: experiment.baseline, source: 'given' },
+    },
+  );
+  const output = await writeResult(folder.result, [analysis]);
+  if (command.report) {
+    const { reportOfRun } = await import('./report-output.js');
+    await writeWholeFile(folder.report, encode(reportOfRun({ experiment, source: source.description, analysis })));
+  }
+  if (command.json) {
+    io.stdout(`${JSON.stringify(output)}\n`);
+    return;
+  }
+  io.stdout(describeAnalyses([analysis]));
+  io.stdout(`recording: ${folder.path}\n${command.report ? `report: ${folder.report}\n` : ''}`);
+}

@@ -1,0 +1,84 @@
+import { z } from 'zod';
+import { CULTURE_CONDITIONS, CULTURE_PARAMETER_NAMES, PLASTICITY_NAMES } from '../../protocols/culture-names.js';
+import type { ExperimentDesign } from '../model/model-run.js';
+
+const CONFIRMATION = z.enum(['confirmed', 'unconfirmed']);
+
+/** Schema of an experiment file: one source for the type, the check, its messages and docs/experiment-file.md. */
+export const experimentSchema = z
+  .strictObject({
+    version: z.literal(1).describe('Version of this file format.'),
+    name: z
+      .string()
+      .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, 'a name of letters, digits, dot, dash and underscore')
+      .describe('Name of the experiment; names its recordings.'),
+    description: z.string().default('').describe('What the experiment is for.'),
+    sources: z.int().min(2).max(4).default(2).describe('Number of hidden sources.'),
+    mixing: z
+      .number()
+      .min(0)
+      .max(1)
+      .describe("Probability that an input follows another source than its own block's: 0, 0.25 and 0.5 in the paper."),
+    inputsPerBlock: z.int().min(1).max(512).default(16).describe('Stimulated electrodes per source.'),
+    patterns: z
+      .enum(['frozen', 'fresh'])
+      .default('frozen')
+      .describe('`frozen`: one pattern repeated in every session, as published; `fresh`: a new one each session.'),
+    sessions: z.int().min(2).max(10_000).default(100).describe('Number of sessions.'),
+    trials: z.int().min(4).max(100_000).default(256).describe('Trials per session.'),
+    initialSessions: z
+      .int()
+      .min(1)
+      .default(10)
+      .describe('Sessions that calibrate the model; the others are predicted from them.'),
+    trialPeriodS: z.number().min(0.1).max(3600).default(1).describe('Time from one stimulus to the next, in seconds.'),
+    rest: z
+      .strictObject({
+        seconds: z.number().min(0).max(86_400).default(244).describe('Rest between two sessions.'),
+        status: CONFIRMATION.default('unconfirmed').describe('Whether somebody has checked the figure in the source.'),
+      })
+      .default({ seconds: 244, status: 'unconfirmed' })
+      .describe('Rest after each session but the last.'),
+    seed: z
+      .int()
+      .min(0)
+      .max(Number.MAX_SAFE_INTEGER)
+      .default(1)
+      .describe('Seed of the patterns, and of the culture where it is emulated.'),
+    baseline: z
+      .union([z.literal('own'), z.number().positive()])
+      .default('own')
+      .describe(
+        "Baseline B in spikes per trial: `own`, the culture's own mean over the initial sessions, or a number.",
+      ),
+    culture: z
+      .strictObject({
+        parameters: z.enum(CULTURE_PARAMETER_NAMES).default('ctrl').describe('Parameter set of the emulated culture.'),
+        plasticity: z.enum(PLASTICITY_NAMES).default('free-energy').describe('Its plasticity rule.'),
+        condition: z
+          .enum(CULTURE_CONDITIONS)
+          .default('none')
+          .describe('`apv` freezes plasticity, `drift-only` also doubles drift, `ttx` silences.'),
+      })
+      .default({ parameters: 'ctrl', plasticity: 'free-energy', condition: 'none' })
+      .describe('Which culture the emulator holds; ignored on a rig.'),
+  })
+  .refine((experiment) => experiment.initialSessions < experiment.sessions, {
+    path: ['initialSessions'],
+    error: 'fewer than `sessions`, so that sessions remain to predict',
+  });
+
+/** A checked experiment, every default filled in. */
+export type Experiment = Readonly<z.infer<typeof experimentSchema>>;
+
+/** What the model needs to know of an experiment. */
+export function toDesign(experiment: Experiment): ExperimentDesign {
+  return {
+    sessions: experiment.sessions,
+    trialsPerSession: experiment.trials,
+    initialSessions: experiment.initialSessions,
+    sourceCount: experiment.sources,
+    inputsPerBlock: experiment.inputsPerBlock,
+    mixing: experiment.mixing,
+  };
+}

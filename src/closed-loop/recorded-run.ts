@@ -1,0 +1,78 @@
+import type { RecordedTrials } from '../../drivers/replay-source.js';
+import { MeaError } from '../../protocols/errors.js';
+import { isInterruption, type LedgerRecord, type TrialRecord } from '../../protocols/ledger.js';
+import type { TrialRequest, TrialSource, TrialSourceDescription } from '../../protocols/trial.js';
+import { sampleIndex, seconds } from '../../protocols/units.js';
+import { toTrialResponse } from './trial-record.js';
+
+/** A recorded run as replay and resume need it. */
+export interface RecordedRun {
+  /** Without interruptions. */
+  readonly records: readonly LedgerRecord[];
+  readonly trials: RecordedTrials;
+  /** Rests that were finished. */
+  readonly rests: number;
+}
+
+/** Sorts a ledger's records into what a repetition needs. */
+export function toRecordedRun(records: readonly LedgerRecord[], description: TrialSourceDescription): RecordedRun {
+  const told = records.filter((record) => !isInterruption(record));
+  return {
+    records: told,
+    trials: {
+      description,
+      responses: told.flatMap((record) => (record.type === 'trial' ? [toTrialResponse(record)] : [])),
+      sessionSamples: told.flatMap((record) =>
+        record.type === 'session-started' ? [sampleIndex(record.atSample)] : [],
+      ),
+    },
+    rests: told.filter((record) => record.type === 'rest').length,
+  };
+}
+
+/** How many trials and rests a source has behind it. */
+export interface SourcePosition {
+  readonly trials: number;
+  readonly rests: number;
+}
+
+/**
+ * Brings a source from an earlier position to where the recording ends, by showing it the recorded patterns again, and
+ * checks that it answers as recorded.
+ *
+ * @throws MeaError `bad-format` at the first answer that differs: state and recording do not belong together
+ */
+export async function catchUp(
+  source: TrialSource,
+  { records }: RecordedRun,
+  { from, signal }: { readonly from: SourcePosition; readonly signal: AbortSignal },
+): Promise<void> {
+  let trials = 0;
+  let rests = 0;
+  for (const record of records) {
+    if (record.type === 'trial') {
+      trials++;
+      if (trials > from.trials) await repeatTrial(source, record, signal);
+    } else if (record.type === 'rest') {
+      rests++;
+      if (rests > from.rests) await source.rest(seconds(record.seconds));
+    }
+  }
+}
+
+async function repeatTrial(source: TrialSource, record: TrialRecord, signal: AbortSignal): Promise<void> {
+  const request: TrialRequest = {
+    session: record.session,
+    trial: record.trial,
+    inputs: Uint8Array.from(record.inputs, Number),
+    atSample: sampleIndex(record.atSample),
+  };
+  for await (const response of source.run([request], signal)) {
+    if (record.counts.every((count, e) => count === response.counts[e])) continue;
+    throw new MeaError('bad-format', {
+      what: 'The emulated culture does not repeat what was recorded',
+      where: `session ${record.session}, trial ${record.trial}`,
+      remedy: 'the recording was made by another version or with other settings; start a new one',
+    });
+  }
+}

@@ -1,0 +1,56 @@
+import { z } from 'zod';
+
+const CONFIRMATION = z.enum(['confirmed', 'unconfirmed']);
+
+/** A number that somebody still has to look up: `null` says so, and nothing may use it. */
+const UNKNOWN_OR_POSITIVE = z.union([z.null(), z.number().positive()]);
+
+/** Schema of a rig file: one source for the type, the check, its messages and docs/rig-file.md. */
+export const rigSchema = z.strictObject({
+  version: z.literal(1).describe('Version of this file format.'),
+  name: z.string().min(1).max(100).describe('Name of the rig.'),
+  device: z
+    .literal('emulator')
+    .describe('`emulator`: the bundled emulated culture. Drivers of real devices add theirs.'),
+  array: z
+    .strictObject({
+      rows: z.int().min(1).max(64).describe('Rows of the array.'),
+      columns: z.int().min(1).max(64).describe('Columns of the array.'),
+    })
+    .describe('The electrodes, numbered row by row from 0.'),
+  stimulated: z
+    .strictObject({
+      electrodes: z
+        .union([z.literal('black-squares'), z.array(z.int().min(0)).min(2)])
+        .describe('Electrode of each input, in order; `black-squares`: (row + column) odd, row by row.'),
+      status: CONFIRMATION.describe('Whether somebody has checked the choice in the source.'),
+    })
+    .describe('Which electrodes are stimulated.'),
+  sampleRateHz: z.number().min(1000).max(100_000).default(20_000).describe("Rate of the device's sample clock."),
+  responseWindowMs: z
+    .tuple([z.number().min(0), z.number().positive()])
+    .default([10, 30])
+    .refine(([first, end]) => first < end, 'a window that starts before it ends')
+    .describe('Response window after the pulse, in milliseconds.'),
+  pulse: z
+    .strictObject({
+      amplitudeUa: UNKNOWN_OR_POSITIVE.describe('Pulse amplitude in microamperes; null while nobody has found it.'),
+      phaseWidthUs: UNKNOWN_OR_POSITIVE.describe('Width of one phase in microseconds; null while nobody has found it.'),
+      status: CONFIRMATION,
+    })
+    .describe('The pulse. The published amplitude and width were not found in any source at hand.'),
+});
+
+/** A checked rig. */
+export type Rig = Readonly<z.infer<typeof rigSchema>>;
+
+/** Electrode (from 0, row by row) of every input. */
+export function stimulatedElectrodes({ array, stimulated }: Rig): readonly number[] {
+  if (stimulated.electrodes !== 'black-squares') return stimulated.electrodes;
+  const electrodes: number[] = [];
+  for (let electrode = 0; electrode < array.rows * array.columns; electrode++) {
+    const row = Math.floor(electrode / array.columns);
+    if ((row + (electrode % array.columns)) % 2 === 1) electrodes.push(electrode);
+  }
+  return electrodes;
+}

@@ -1,0 +1,243 @@
+import type { Clock } from '../../protocols/clock.js';
+import { MeaError } from '../../protocols/errors.js';
+import { LEDGER_VERSION, type LedgerSink, type SessionEnded } from '../../protocols/ledger.js';
+import { assertResponseTable, type ResponseTable } from '../../protocols/responses.js';
+import { isResumable, type TrialRequest, type TrialSource } from '../../protocols/trial.js';
+import { sampleIndex, seconds } from '../../protocols/units.js';
+import { createOnlineModel, endOnlineSession, observeOnlineTrial, type OnlineModel } from '../model/online-model.js';
+import { traceSelectivity } from '../model/surrogates.js';
+import { toDesign, type Experiment } from './experiment.js';
+import type { Rig } from './rig.js';
+import { createLatencyMeter, type LatencyMeter } from './latency-meter.js';
+import type { PatternPolicy } from './pattern-policy.js';
+import { assertCountable, toTrialRecord } from './trial-record.js';
+
+/** What an experiment needs. All of it is injected: the engine knows neither files nor devices nor wall time. */
+export interface ExperimentRun {
+  readonly experiment: Experiment;
+  /** Recorded with the experiment; what it says reaches the engine through the source. */
+  readonly rig: Rig;
+  readonly policy: PatternPolicy;
+  readonly source: TrialSource;
+  readonly ledger: LedgerSink;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** Most trials handed to the source at once; results do not depend on it. The rest of the session by default. */
+  readonly batchTrials?: number | undefined;
+}
+
+/** How far an experiment has come, after each trial. */
+export interface ExperimentProgress {
+  readonly session: number;
+  /** Trials done in this session. */
+  readonly trials: number;
+  /** Figures of the last finished session; undefined before the first. */
+  readonly last: SessionEnded | undefined;
+}
+
+/** What an experiment leaves in memory: the responses, and the online model at its end. */
+export interface ExperimentResult {
+  readonly table: ResponseTable;
+  readonly model: OnlineModel;
+}
+
+/**
+ * Carries out an experiment: patterns from the policy, responses from the source, every trial through the online model
+ * and into the ledger, a rest between sessions. Yields after each trial.
+ *
+ * An aborted signal stops it between two trials with an `interrupted` record; it then returns undefined.
+ *
+ * @throws MeaError whatever source or ledger throw; the ledger then ends with the last trial that counted
+ */
+export async function* runExperiment(
+  run: ExperimentRun,
+): AsyncGenerator<ExperimentProgress, ExperimentResult | undefined, undefined> {
+  const { experiment, rig, source, ledger } = run;
+  const state = prepare(run);
+  ledger.append({ type: 'experiment-started', version: LEDGER_VERSION, experiment, rig, source: source.description });
+  for (let session = 0; session < experiment.sessions; session++) {
+    if (isAborted(run, session, 0)) return undefined;
+    state.firstSample = source.nextSample();
+    ledger.append({ type: 'session-started', session, atSample: state.firstSample });
+    let trial = 0;
+    while (trial < experiment.trials) {
+      if (isAborted(run, session, trial)) return undefined;
+      const batch = decideBatch(run, state, { session, trial });
+      for await (const done of runBatch(run, state, batch)) {
+        trial = done.trials;
+        yield done;
+      }
+    }
+    finishSession(run, state, session);
+    if (session < experiment.sessions - 1) await rest(run, session);
+  }
+  ledger.append({ type: 'experiment-ended', trials: experiment.sessions * experiment.trials });
+  assertResponseTable(state.table, 'the experiment');
+  return { table: state.table, model: state.model };
+}
+
+interface RunState {
+  readonly model: OnlineModel;
+  readonly table: ResponseTable;
+  readonly latency: LatencyMeter;
+  readonly periodSamples: number;
+  firstSample: number;
+  last: SessionEnded | undefined;
+}
+
+function prepare({ experiment, source, clock }: ExperimentRun): RunState {
+  const { electrodes, sampleRateHz, stimulatedElectrodes } = source.description;
+  const inputCount = experiment.sources * experiment.inputsPerBlock;
+  if (stimulatedElectrodes.length !== inputCount) {
+    throw new MeaError('bad-input', {
+      what: 'Experiment and rig do not fit together',
+      got: `${stimulatedElectrodes.length} stimulated electrodes`,
+      wanted: `${experiment.sources} sources x ${experiment.inputsPerBlock} inputs per block = ${inputCount}`,
+      remedy: 'change inputsPerBlock in the experiment or the stimulated electrodes in the rig',
+    });
+  }
+  const rows = experiment.sessions * experiment.trials;
+  return {
+    model: createOnlineModel({ design: toDesign(experiment), electrodes, baseline: experiment.baseline }),
+    table: {
+      sessions: experiment.sessions,
+      trialsPerSession: experiment.trials,
+      sourceCount: experiment.sources,
+      inputCount,
+      electrodeCount: electrodes,
+      sources: new Uint8Array(rows * experiment.sources),
+      inputs: new Uint8Array(rows * inputCount),
+      counts: new Uint16Array(rows * electrodes),
+    },
+    latency: createLatencyMeter(clock),
+    periodSamples: Math.round(experiment.trialPeriodS * sampleRateHz),
+    firstSample: 0,
+    last: undefined,
+  };
+}
+
+interface Batch {
+  readonly requests: readonly TrialRequest[];
+  /** (trials, sources) */
+  readonly sources: Uint8Array;
+}
+
+function decideBatch(run: ExperimentRun, state: RunState, at: { session: number; trial: number }): Batch {
+  const { experiment, policy, batchTrials } = run;
+  const { inputCount } = state.table;
+  const pattern = policy.nextTrials(at.session, at.trial);
+  const count = Math.min(pattern.trials, experiment.trials - at.trial, batchTrials ?? experiment.trials);
+  const requests = Array.from({ length: count }, (_, i) => ({
+    session: at.session,
+    trial: at.trial + i,
+    inputs: pattern.inputs.slice(i * inputCount, (i + 1) * inputCount),
+    atSample: sampleIndex(state.firstSample + (at.trial + i) * state.periodSamples),
+  }));
+  return { requests, sources: pattern.sources };
+}
+
+async function* runBatch(run: ExperimentRun, state: RunState, batch: Batch): AsyncGenerator<ExperimentProgress> {
+  const { experiment, source, ledger, signal } = run;
+  const { table, model, latency } = state;
+  let index = 0;
+  latency.startResponse();
+  for await (const response of endedByAbort(source.run(batch.requests, signal), signal)) {
+    latency.endResponse();
+    const request = batch.requests[index]!;
+    assertCountable(request, response, table.electrodeCount);
+    const sources = batch.sources.subarray(index * experiment.sources, (index + 1) * experiment.sources);
+    latency.startUpdate();
+    const estimate = observeOnlineTrial(model, { sources, inputs: request.inputs, counts: response.counts });
+    latency.endUpdate();
+    const row = request.session * experiment.trials + request.trial;
+    table.sources.set(sources, row * table.sourceCount);
+    table.inputs.set(request.inputs, row * table.inputCount);
+    table.counts.set(response.counts, row * table.electrodeCount);
+    ledger.append(toTrialRecord({ request, sources, response, estimate }));
+    if (isResumable(source)) ledger.saveSourceState(source.saveState());
+    index++;
+    yield { session: request.session, trials: request.trial + 1, last: state.last };
+    if (signal.aborted) return;
+    latency.startResponse();
+  }
+  if (index === batch.requests.length || signal.aborted) return;
+  throw new MeaError('bad-input', {
+    what: 'The source ended before the batch did',
+    got: `${index} responses`,
+    wanted: String(batch.requests.length),
+  });
+}
+
+function finishSession(run: ExperimentRun, state: RunState, session: number): void {
+  const { experiment, ledger } = run;
+  const { model, latency } = state;
+  latency.startUpdate();
+  endOnlineSession(model);
+  latency.endUpdate();
+  if (session === experiment.initialSessions - 1) appendCalibration(run, model, session);
+  state.last = describeSession(state, session);
+  ledger.append(state.last);
+  ledger.appendLatency(latency.summarise(session));
+}
+
+function appendCalibration({ ledger }: ExperimentRun, { calibration, run }: OnlineModel, session: number): void {
+  if (calibration === undefined) return;
+  if (calibration.type === 'ensemble-not-found') {
+    ledger.append({ type: 'ensemble-not-found', session, missing: calibration.missing });
+    return;
+  }
+  ledger.append({
+    type: 'calibrated',
+    session,
+    ensembles: calibration.ensembles,
+    baseline: calibration.baseline,
+    phi1: Array.from(run.phi!.phi1),
+    phi0: Array.from(run.phi!.phi0),
+    freeEnergy: Array.from(run.arrays.freeEnergy.subarray(0, session + 1)),
+    errX: Array.from(run.arrays.errX.subarray(0, session + 1)),
+  });
+}
+
+function describeSession({ table, model }: RunState, session: number): SessionEnded {
+  const first = session * table.trialsPerSession * table.electrodeCount;
+  const counts = table.counts.subarray(first, first + table.trialsPerSession * table.electrodeCount);
+  const meanCount = counts.reduce((sum, count) => sum + count, 0) / counts.length;
+  const { calibration, run, states, design } = model;
+  if (calibration?.type !== 'calibrated') return { type: 'session-ended', session, meanCount };
+  const { freeEnergy, errX, errW } = run.arrays;
+  const selectivity = traceSelectivity(calibration.traces, states, { design, first: session, end: session + 1 });
+  return {
+    type: 'session-ended',
+    session,
+    meanCount,
+    ...(Number.isFinite(selectivity) && { selectivity }),
+    freeEnergy: freeEnergy[session]!,
+    errX: errX[session]!,
+    errW: errW[session]!,
+  };
+}
+
+/** Ends a stream in place of its abort error: being stopped between two trials is an outcome, not a failure. */
+async function* endedByAbort<T>(items: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {
+  try {
+    yield* items;
+  } catch (error) {
+    if (!signal.aborted || error !== signal.reason) throw error;
+  }
+}
+
+async function rest({ experiment, source, ledger, signal }: ExperimentRun, session: number): Promise<void> {
+  try {
+    await source.rest(seconds(experiment.rest.seconds));
+  } catch (error) {
+    if (signal.aborted && error === signal.reason) return;
+    throw error;
+  }
+  ledger.append({ type: 'rest', session, seconds: experiment.rest.seconds });
+  if (isResumable(source)) ledger.saveSourceState(source.saveState());
+}
+
+function isAborted({ signal, ledger }: ExperimentRun, session: number, trial: number): boolean {
+  if (signal.aborted) ledger.append({ type: 'interrupted', session, trial });
+  return signal.aborted;
+}

@@ -1,0 +1,91 @@
+import { MeaError } from '../../protocols/errors.js';
+import type { TrialRecord } from '../../protocols/ledger.js';
+import type { TrialRequest, TrialResponse } from '../../protocols/trial.js';
+import { sampleIndex } from '../../protocols/units.js';
+import type { TrialEstimate } from '../model/online-model.js';
+
+/** A trial as it was asked for and answered. */
+export interface AnsweredTrial {
+  readonly request: TrialRequest;
+  /** (sources) 0 or 1 */
+  readonly sources: Uint8Array;
+  readonly response: TrialResponse;
+  readonly estimate: TrialEstimate | undefined;
+}
+
+/** The ledger's record of a trial that counts. */
+export function toTrialRecord({ request, sources, response, estimate }: AnsweredTrial): TrialRecord {
+  return {
+    type: 'trial',
+    session: request.session,
+    trial: request.trial,
+    sources: toDigits(sources),
+    inputs: toDigits(request.inputs),
+    atSample: request.atSample,
+    delivery: response.delivery,
+    deliveredSample: response.deliveredSample,
+    window: response.window,
+    counts: Array.from(response.counts),
+    ...(response.blindFraction !== undefined && { blindFraction: Array.from(response.blindFraction) }),
+    ...(estimate !== undefined && { x: Array.from(estimate.x), xp: Array.from(estimate.xp) }),
+  };
+}
+
+/** The response that a record tells of. */
+export function toTrialResponse(record: TrialRecord): TrialResponse {
+  return {
+    session: record.session,
+    trial: record.trial,
+    delivery: record.delivery,
+    deliveredSample: sampleIndex(record.deliveredSample),
+    window: [sampleIndex(record.window[0]), sampleIndex(record.window[1])],
+    counts: Uint16Array.from(record.counts),
+    ...(record.blindFraction !== undefined && { blindFraction: Float32Array.from(record.blindFraction) }),
+  };
+}
+
+/**
+ * Checks that a response is data: the trial asked for, delivered at its sample, with a count for every electrode.
+ *
+ * @throws MeaError `bad-input`; a late, refused or missing stimulus is never counted as data
+ */
+export function assertCountable(request: TrialRequest, response: TrialResponse, electrodes: number): void {
+  const where = `session ${request.session}, trial ${request.trial}`;
+  if (response.session !== request.session || response.trial !== request.trial) {
+    throw new MeaError('bad-input', {
+      what: 'The source answered another trial than the one asked for',
+      got: `session ${response.session}, trial ${response.trial}`,
+      wanted: where,
+    });
+  }
+  const wanted = request.inputs.includes(1) ? 'delivered' : 'nothing-as-asked';
+  if (response.delivery !== wanted) {
+    throw new MeaError('bad-input', {
+      what: 'A stimulus did not go out as asked; the trial does not count and the run stops',
+      got: response.delivery,
+      wanted,
+      where,
+      remedy: 'mend the cause and go on with --resume',
+    });
+  }
+  if (response.deliveredSample !== request.atSample) {
+    throw new MeaError('bad-input', {
+      what: 'A stimulus went out at another sample than asked; the trial does not count and the run stops',
+      got: String(response.deliveredSample),
+      wanted: String(request.atSample),
+      where,
+    });
+  }
+  if (response.counts.length !== electrodes) {
+    throw new MeaError('bad-input', {
+      what: 'A response has the wrong number of electrodes',
+      got: String(response.counts.length),
+      wanted: String(electrodes),
+      where,
+    });
+  }
+}
+
+function toDigits(bits: Uint8Array): string {
+  return String.fromCharCode(...bits.map((bit) => bit + 48));
+}

@@ -1,0 +1,69 @@
+import { z } from 'zod';
+import { hertz, milliseconds } from '../../protocols/units.js';
+import type { LedgerRecord } from '../../protocols/ledger.js';
+
+const index = z.int().min(0);
+const numbers = z.array(z.number());
+const digits = z.string().regex(/^[01]+$/);
+
+const sourceDescription = z.object({
+  provenance: z.enum(['emulated', 'replayed', 'real']),
+  device: z.string(),
+  electrodes: z.int().min(1),
+  stimulatedElectrodes: z.array(index),
+  sampleRateHz: z.number().positive().transform(hertz),
+  responseWindowMs: z.tuple([z.number().transform(milliseconds), z.number().transform(milliseconds)]),
+});
+
+const trial = z.object({
+  type: z.literal('trial'),
+  session: index,
+  trial: index,
+  sources: digits,
+  inputs: digits,
+  atSample: index,
+  delivery: z.enum(['delivered', 'nothing-as-asked', 'late', 'refused', 'missing']),
+  deliveredSample: index,
+  window: z.tuple([index, index]),
+  counts: z.array(z.int().min(0).max(65_535)),
+  blindFraction: z.exactOptional(z.array(z.number().min(0).max(1))),
+  x: z.exactOptional(numbers),
+  xp: z.exactOptional(numbers),
+});
+
+/** Schema of one line of a ledger. */
+export const ledgerRecordSchema = z.discriminatedUnion('type', [
+  z.object({
+    type: z.literal('experiment-started'),
+    version: z.int().min(1),
+    experiment: z.unknown(),
+    rig: z.unknown(),
+    source: sourceDescription,
+  }),
+  z.object({ type: z.literal('session-started'), session: index, atSample: index }),
+  trial,
+  z.object({
+    type: z.literal('calibrated'),
+    session: index,
+    ensembles: z.array(z.array(index)),
+    baseline: z.number(),
+    phi1: numbers,
+    phi0: numbers,
+    freeEnergy: numbers,
+    errX: numbers,
+  }),
+  z.object({ type: z.literal('ensemble-not-found'), session: index, missing: z.array(index) }),
+  z.object({
+    type: z.literal('session-ended'),
+    session: index,
+    meanCount: z.number(),
+    selectivity: z.exactOptional(z.number()),
+    freeEnergy: z.exactOptional(z.number()),
+    errX: z.exactOptional(z.number()),
+    errW: z.exactOptional(z.number()),
+  }),
+  z.object({ type: z.literal('rest'), session: index, seconds: z.number().min(0) }),
+  z.object({ type: z.literal('experiment-ended'), trials: index }),
+  z.object({ type: z.literal('interrupted'), session: index, trial: index }),
+  z.object({ type: z.literal('resumed'), session: index, trial: index }),
+]) satisfies z.ZodType<LedgerRecord>;
