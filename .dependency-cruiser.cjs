@@ -66,7 +66,12 @@ module.exports = {
       from: { path: '^(src|protocols|drivers|sim-device)/', pathNot: TEST },
       to: { path: ['^tests/', TEST] },
     },
-    { name: 'no-unlisted-packages', severity: 'error', from: {}, to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown'] } },
+    {
+      name: 'no-unlisted-packages',
+      severity: 'error',
+      from: {},
+      to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown'] },
+    },
     {
       name: 'no-dev-packages-at-run-time',
       severity: 'error',

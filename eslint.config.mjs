@@ -42,7 +42,10 @@ export default tseslint.config(
           selector: "CallExpression[callee.object.name='Math'][callee.property.name='random']",
           message: 'Randomness is seeded: protocols/random.ts.',
         },
-        { selector: "NewExpression[callee.name='Date'][arguments.length=0]", message: 'Wall time comes from src/clock.ts.' },
+        {
+          selector: "NewExpression[callee.name='Date'][arguments.length=0]",
+          message: 'Wall time comes from src/clock.ts.',
+        },
       ],
     },
   },

@@ -20,6 +20,7 @@ import { analyseNamed, describeAnalyses, encode, writeResult } from './analysis-
 import { readConfigFile } from './config-file.js';
 import { openEmulator } from './emulator.js';
 import { EXIT, type CliIo, type ExitCode } from './io.js';
+import { openLog } from './log.js';
 import { packageFolder, programVersion } from './package-info.js';
 import { openProgress } from './progress.js';
 import { readRecordedExperiment } from './recorded-experiment.js';
@@ -182,6 +183,8 @@ async function restoreEmulator(emulator: ResumableSource, folder: RunFolder, at:
 async function carryOut(session: RunSession, command: RunCommand, io: CliIo): Promise<ExperimentResult | undefined> {
   const { experiment, rig, source, sink } = session;
   const progress = await openProgress(experiment, io);
+  const log = await openLog(io);
+  log.info({ folder: session.folder.path, provenance: source.description.provenance }, 'run');
   try {
     const run = runExperiment({
       experiment,
@@ -195,8 +198,12 @@ async function carryOut(session: RunSession, command: RunCommand, io: CliIo): Pr
     });
     for (;;) {
       const step = await run.next();
-      if (step.done === true) return step.value;
+      if (step.done === true) {
+        log.info(step.value === undefined ? 'interrupted' : 'finished');
+        return step.value;
+      }
       progress.update(step.value);
+      if (step.value.trials === experiment.trials) log.info({ session: step.value.session }, 'session done');
     }
   } finally {
     progress.stop();
