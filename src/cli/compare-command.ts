@@ -1,5 +1,4 @@
 import { dirname, resolve } from 'node:path';
-import { z } from 'zod';
 import { MeaError } from '../../protocols/errors.js';
 import { compareCultures } from '../model/compare-cultures.js';
 import type { CultureComparison, CultureRow, MetricValue } from '../model/culture-comparison.js';
@@ -7,6 +6,7 @@ import type { FitOutput } from '../report/fit-output.js';
 import { readConfigFile } from './config-file.js';
 import { EXIT, type CliIo, type ExitCode } from './io.js';
 import { readFitOutput } from './result-file.js';
+import { studySchema, type StudyMember } from './study-file.js';
 
 export interface CompareCommand {
   readonly groups: readonly string[];
@@ -23,19 +23,7 @@ export async function compareCommand(command: CompareCommand, io: CliIo): Promis
   return EXIT.done;
 }
 
-const memberSchema = z.strictObject({
-  result: z.string().min(1).describe('File of results, relative to the study file.'),
-  culture: z.int().min(0).optional().describe('Index of one culture in the file; all of them by default.'),
-  batch: z.string().min(1).optional().describe('Plating or lab day; cultures are compared within their batch.'),
-  exclude: z.string().min(1).optional().describe('Why the culture is left out.'),
-});
-
-const studySchema = z.strictObject({
-  version: z.literal(1).describe('Version of this file format.'),
-  groups: z.record(z.string().min(1), z.array(memberSchema).min(1)).describe('Cultures of every group.'),
-});
-
-interface Member extends z.infer<typeof memberSchema> {
+interface Member extends StudyMember {
   readonly group: string;
 }
 
@@ -91,7 +79,7 @@ function toRow(culture: Culture, member: Member, initialSessions: number): Cultu
     group: member.group,
     ...(member.batch !== undefined && { batch: member.batch }),
     ...(member.exclude !== undefined && { excluded: member.exclude }),
-    baseline: culture.baseline ?? { source: 'own', value: culture.evokedRate },
+    baseline: { source: culture.baselineSource ?? 'own', value: culture.baseline ?? culture.evokedRate },
     values: {
       selectivityFirst: valueOf(culture.selectivity?.first),
       selectivityLast: valueOf(culture.selectivity?.last),

@@ -132,7 +132,9 @@ async function resolveBaseline(
 /** Mean of the own baselines in the stored results of control cultures. */
 async function controlBaseline(path: string): Promise<number> {
   const { cultures } = await readFitOutput(path);
-  const values = cultures.flatMap(({ baseline }) => (baseline?.source === 'own' ? [baseline.value] : []));
+  const values = cultures.flatMap(({ baseline, baselineSource }) =>
+    baseline !== null && baselineSource === 'own' ? [baseline] : [],
+  );
   if (values.length === 0) {
     throw new MeaError('bad-input', {
       what: 'The stored results have no baseline to take',

@@ -1,3 +1,5 @@
+import { CODE_VALUES, codeGroups, unfoldCodes, type TrialInputs } from './packed-inputs.js';
+
 /**
  * Sufficient statistics of the plasticity estimate: how often each input was shown while an ensemble was on (H1, M1)
  * and while it was off (H0, M0), counted in trials and weighted by the response x in [0, 1].
@@ -70,35 +72,51 @@ export function addSession(target: Accumulators, sums: SessionSums): void {
   }
 }
 
-/** Sums over the trials of the running session; everything a session's update and free energy need. */
+/**
+ * Sums over the trials of the running session; everything a session's update and free energy need. Trials are summed by
+ * code; `finishSums` unfolds them into sums per input.
+ */
 export interface SessionSums {
   trials: number;
-  /** (inputs) trials in which the input was pulsed */
+  /** (inputs) trials in which the input was pulsed; valid after `finishSums` */
   readonly shown: Float64Array;
   /** (ensembles) sum of x */
   readonly on: Float64Array;
-  /** (ensembles, inputs) sum of x o */
+  /** (ensembles, inputs) sum of x o; valid after `finishSums` */
   readonly onShown: Float64Array;
   /** Sum over ensembles and trials of x ln(x + eps) + (1 - x) ln(1 - x + eps), nats. */
   negativeEntropy: number;
+  /** (groups, 16) trials by code */
+  readonly shownByCode: Float64Array;
+  /** (ensembles, groups, 16) sum of x by code */
+  readonly onByCode: Float64Array;
 }
 
 export function createSessionSums(ensembles: number, inputs: number): SessionSums {
+  const tables = codeGroups(inputs) * CODE_VALUES;
   return {
     trials: 0,
     shown: new Float64Array(inputs),
     on: new Float64Array(ensembles),
     onShown: new Float64Array(ensembles * inputs),
     negativeEntropy: 0,
+    shownByCode: new Float64Array(tables),
+    onByCode: new Float64Array(ensembles * tables),
   };
+}
+
+/** Unfolds the session's sums, so that `shown` and `onShown` can be read. */
+export function finishSums(sums: SessionSums): void {
+  unfoldCodes(sums.shownByCode, sums.shown, sums.shown.length);
+  unfoldCodes(sums.onByCode, sums.onShown, sums.shown.length);
 }
 
 export function clearSessionSums(sums: SessionSums): void {
   sums.trials = 0;
-  sums.shown.fill(0);
   sums.on.fill(0);
-  sums.onShown.fill(0);
   sums.negativeEntropy = 0;
+  sums.shownByCode.fill(0);
+  sums.onByCode.fill(0);
 }
 
 /** eps inside the logarithms of the published cost function. */
@@ -106,44 +124,23 @@ const ENTROPY_EPSILON = 1e-6;
 const CLIPPED_NEGATIVE_ENTROPY = Math.log(1 + ENTROPY_EPSILON);
 
 /**
- * Adds one trial: the streaming core's whole work per trial. Runs over all inputs without a branch and four at a time:
- * following a list of the pulsed inputs, or one at a time, takes three times as long (`npm run bench`).
+ * Adds one trial: the streaming core's whole work per trial, without a branch and without a step per input.
  *
  * @param x (ensembles) responses in [0, 1]
  */
-export function addTrial(sums: SessionSums, x: Float64Array, { inputs, offset }: TrialInputs): void {
-  const { shown, on, onShown } = sums;
-  const width = shown.length;
+export function addTrial(sums: SessionSums, x: Float64Array, trial: TrialInputs): void {
+  const { on, onByCode, shownByCode } = sums;
+  const { codes, offset } = trial;
+  const tables = shownByCode.length;
   sums.trials++;
-  const unrolled = width - (width % 4);
-  for (let j = 0; j < unrolled; j += 4) {
-    const i = offset + j;
-    shown[j]! += inputs[i]!;
-    shown[j + 1]! += inputs[i + 1]!;
-    shown[j + 2]! += inputs[i + 2]!;
-    shown[j + 3]! += inputs[i + 3]!;
-  }
-  for (let j = unrolled; j < width; j++) shown[j]! += inputs[offset + j]!;
+  for (let table = 0, i = offset; table < tables; table += CODE_VALUES, i++) shownByCode[table + codes[i]!]! += 1;
   for (let a = 0; a < on.length; a++) {
     const xa = x[a]!;
-    const row = a * width;
+    const end = (a + 1) * tables;
     on[a]! += xa;
-    for (let j = 0; j < unrolled; j += 4) {
-      const target = row + j;
-      const i = offset + j;
-      onShown[target]! += xa * inputs[i]!;
-      onShown[target + 1]! += xa * inputs[i + 1]!;
-      onShown[target + 2]! += xa * inputs[i + 2]!;
-      onShown[target + 3]! += xa * inputs[i + 3]!;
-    }
-    for (let j = unrolled; j < width; j++) onShown[row + j]! += xa * inputs[offset + j]!;
+    for (let table = end - tables, i = offset; table < end; table += CODE_VALUES, i++)
+      onByCode[table + codes[i]!]! += xa;
   }
-}
-
-/** The stimulus of one trial: 0 or 1 for each input, lying in `inputs` from `offset` on. */
-export interface TrialInputs {
-  readonly inputs: Uint8Array;
-  offset: number;
 }
 
 /** Adds the entropy term of one observed trial: the part of the free energy that depends on x alone. */

@@ -1,5 +1,5 @@
-import type { TrialInputs } from './accumulators.js';
 import type { ExperimentDesign, ModelArrays } from './model-run.js';
+import { codeGroups, packInputs, type TrialInputs } from './packed-inputs.js';
 import { createWeights, loadWeights, predictResponse, type ThresholdFactors } from './weights.js';
 
 /**
@@ -70,13 +70,15 @@ export function predictWithWeights(data: ComparisonData, weightsOf: (session: nu
   const rows = sessions * trialsPerSession;
   const width = n * design.inputsPerBlock;
   const weights = createWeights(n, width);
-  const trial: TrialInputs = { inputs, offset: 0 };
+  const codes = packInputs(inputs, { first: 0, end: rows, width });
+  const groups = codeGroups(width);
+  const trial: TrialInputs = { codes, offset: 0 };
   const out = new Float64Array(n);
   const predicted = new Float64Array(n * rows);
   for (let session = 0; session < sessions; session++) {
     loadWeights(weights, arrays, { session: weightsOf(session), sessions });
     for (let row = session * trialsPerSession; row < (session + 1) * trialsPerSession; row++) {
-      trial.offset = row * width;
+      trial.offset = row * groups;
       predictResponse(weights, phi, { trial, out });
       for (let a = 0; a < n; a++) predicted[a * rows + row] = out[a]!;
     }

@@ -3,11 +3,12 @@ import {
   addTrial,
   clearSessionSums,
   createSessionSums,
+  finishSums,
   scaleAccumulators,
   type Accumulators,
   type SessionSums,
-  type TrialInputs,
 } from './accumulators.js';
+import type { TrialInputs } from './packed-inputs.js';
 import { createWeights, predictResponse, updateWeights, type ThresholdFactors, type Weights } from './weights.js';
 
 /** Gain of the published prediction: the initial sessions count twice, so that later self-made data move W half as fast. */
@@ -44,6 +45,7 @@ export function forecastTrial(forecast: Forecast, trial: TrialInputs, out: Float
 
 /** Closes a predicted session: the plastic update on predicted responses. */
 export function endForecastSession(forecast: Forecast): void {
+  finishSums(forecast.sums);
   addSession(forecast.accumulators, forecast.sums);
   updateWeights(forecast.weights, forecast.accumulators);
   clearSessionSums(forecast.sums);

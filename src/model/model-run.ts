@@ -1,7 +1,8 @@
 import type { MixingDesign } from '../../protocols/mixed-sources.js';
-import { PUBLISHED_PRIOR_TRIALS, type TrialInputs } from './accumulators.js';
+import { PUBLISHED_PRIOR_TRIALS } from './accumulators.js';
 import { createForecast, endForecastSession, forecastTrial, type Forecast } from './forecast.js';
 import { idealLikelihood, jointLikelihood, likelihoodErrors, weightError } from './ideal-observer.js';
+import { codeGroups, packInputs, type TrialInputs } from './packed-inputs.js';
 import {
   createStreamingCore,
   endSession,
@@ -112,11 +113,13 @@ export function runSession(run: ModelRun, data: SessionData): void {
   const { design, arrays, core, session } = run;
   const { trialsPerSession: trials, sourceCount: n } = design;
   const rows = design.sessions * trials;
-  const trial: TrialInputs = { inputs: data.inputs, offset: 0 };
+  const codes = packSession(design, data.inputs, session);
+  const trial: TrialInputs = { codes, offset: 0 };
+  const groups = codeGroups(core.weights.inputs);
   const x = new Float64Array(n);
   keepWeights(arrays.w1, arrays.w0, { weights: core.weights, session, sessions: design.sessions });
   for (let row = session * trials; row < (session + 1) * trials; row++) {
-    trial.offset = row * core.weights.inputs;
+    trial.offset = (row - session * trials) * groups;
     for (let a = 0; a < n; a++) {
       x[a] = data.x[a * rows + row]!;
       arrays.x[a * rows + row] = x[a]!;
@@ -124,11 +127,20 @@ export function runSession(run: ModelRun, data: SessionData): void {
     observeTrial(core, x, trial);
   }
   keepErrorsOfA(run);
-  predictSession(run, data.inputs);
+  predictSession(run, codes);
   run.outcomes.push(endSession(core));
   run.session++;
   if (run.session === design.initialSessions) finishCalibration(run, data.inputs);
   if (run.session > design.initialSessions) finishSession(run, session);
+}
+
+function packSession(
+  { trialsPerSession, sourceCount, inputsPerBlock }: ExperimentDesign,
+  inputs: Uint8Array,
+  session: number,
+): Uint8Array {
+  const first = session * trialsPerSession;
+  return packInputs(inputs, { first, end: first + trialsPerSession, width: sourceCount * inputsPerBlock });
 }
 
 /** With phi known, the calibration sessions get their free energy and fitted responses, and the prediction can start. */
@@ -140,7 +152,7 @@ function finishCalibration(run: ModelRun, inputs: Uint8Array): void {
   for (let session = 0; session < run.design.initialSessions; session++) {
     loadWeights(weights, run.arrays, { session, sessions: run.design.sessions });
     predictRows(run, session, {
-      inputs,
+      codes: packSession(run.design, inputs, session),
       predict: (trial, out) => {
         predictResponse(weights, phi, { trial, out });
       },
@@ -149,7 +161,7 @@ function finishCalibration(run: ModelRun, inputs: Uint8Array): void {
   }
 }
 
-function predictSession(run: ModelRun, inputs: Uint8Array): void {
+function predictSession(run: ModelRun, codes: Uint8Array): void {
   const { forecast, arrays, core, session, design } = run;
   if (forecast === undefined) {
     keepWeights(arrays.w1p, arrays.w0p, { weights: core.weights, session, sessions: design.sessions });
@@ -158,7 +170,7 @@ function predictSession(run: ModelRun, inputs: Uint8Array): void {
   keepWeights(arrays.w1p, arrays.w0p, { weights: forecast.weights, session, sessions: design.sessions });
   arrays.errW[session] = weightError(core.weights, forecast.weights);
   predictRows(run, session, {
-    inputs,
+    codes,
     predict: (trial, out) => {
       forecastTrial(forecast, trial, out);
     },
@@ -167,17 +179,19 @@ function predictSession(run: ModelRun, inputs: Uint8Array): void {
 }
 
 interface RowPrediction {
-  readonly inputs: Uint8Array;
+  /** Codes of the session's trials. */
+  readonly codes: Uint8Array;
   readonly predict: (trial: TrialInputs, out: Float64Array) => void;
 }
 
-function predictRows(run: ModelRun, session: number, { inputs, predict }: RowPrediction): void {
+function predictRows(run: ModelRun, session: number, { codes, predict }: RowPrediction): void {
   const { trialsPerSession: trials, sourceCount: n, sessions } = run.design;
   const rows = sessions * trials;
   const out = new Float64Array(n);
-  const trial: TrialInputs = { inputs, offset: 0 };
+  const groups = codeGroups(run.core.weights.inputs);
+  const trial: TrialInputs = { codes, offset: 0 };
   for (let row = session * trials; row < (session + 1) * trials; row++) {
-    trial.offset = row * run.core.weights.inputs;
+    trial.offset = (row - session * trials) * groups;
     predict(trial, out);
     for (let a = 0; a < n; a++) run.arrays.xp[a * rows + row] = out[a]!;
   }

@@ -13,6 +13,7 @@ import { ensembleMean } from './ensemble-response.js';
 import { chooseEnsembles } from './ensembles.js';
 import { createModelRun, runSession, type ExperimentDesign, type ModelRun } from './model-run.js';
 import { addCounts, createSessionStatistics, sessionMean, type SessionStatistics } from './session-statistics.js';
+import { packInputs } from './packed-inputs.js';
 import { stateCountOf, stateOf } from './states.js';
 import { predictResponse } from './weights.js';
 
@@ -249,7 +250,8 @@ function estimateTrial(model: OnlineModel, row: number, counts: Uint16Array): Tr
     x[a] = normaliseTrial(scales[a]!, { count, state: states[row]!, shift: shiftFrom(scales[a]!, window) });
   });
   if (run.forecast !== undefined && run.phi !== undefined) {
-    const trial = { inputs, offset: row * run.core.weights.inputs };
+    const codes = packInputs(inputs, { first: row, end: row + 1, width: run.core.weights.inputs });
+    const trial = { codes, offset: 0 };
     predictResponse(run.forecast.weights, run.phi, { trial, out: xp });
   }
   return { x, xp };

@@ -42,13 +42,19 @@ export function addCounts(target: SessionStatistics, { session, state, counts, o
   const { electrodes, sums } = target;
   const first = cell * electrodes;
   target.trials[cell]! += 1;
-  // Four at a time: this loop is the first pass over the whole experiment, and the engine does not unroll it.
-  const unrolled = electrodes - (electrodes % 4);
-  for (let e = 0; e < unrolled; e += 4) {
-    sums[first + e]! += counts[offset + e]!;
-    sums[first + e + 1]! += counts[offset + e + 1]!;
-    sums[first + e + 2]! += counts[offset + e + 2]!;
-    sums[first + e + 3]! += counts[offset + e + 3]!;
+  // Eight at a time: this loop is the first pass over the whole experiment, and the engine does not unroll it.
+  const unrolled = electrodes - (electrodes % 8);
+  for (let e = 0; e < unrolled; e += 8) {
+    const to = first + e;
+    const from = offset + e;
+    sums[to]! += counts[from]!;
+    sums[to + 1]! += counts[from + 1]!;
+    sums[to + 2]! += counts[from + 2]!;
+    sums[to + 3]! += counts[from + 3]!;
+    sums[to + 4]! += counts[from + 4]!;
+    sums[to + 5]! += counts[from + 5]!;
+    sums[to + 6]! += counts[from + 6]!;
+    sums[to + 7]! += counts[from + 7]!;
   }
   for (let e = unrolled; e < electrodes; e++) sums[first + e]! += counts[offset + e]!;
 }

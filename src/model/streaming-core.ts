@@ -5,11 +5,12 @@ import {
   clearSessionSums,
   createAccumulators,
   createSessionSums,
+  finishSums,
   type Accumulators,
   type AccumulatorShape,
   type SessionSums,
-  type TrialInputs,
 } from './accumulators.js';
+import type { TrialInputs } from './packed-inputs.js';
 import {
   createWeights,
   sessionEnergy,
@@ -59,6 +60,7 @@ export function observeTrial(core: StreamingCore, x: Float64Array, trial: TrialI
 /** Closes the running session: its energies with the weights it ran under, then the plastic update. */
 export function endSession(core: StreamingCore): SessionOutcome {
   const { sums, weights, accumulators } = core;
+  finishSums(sums);
   const outcome = {
     energy: sessionEnergy(weights, sums),
     unlearnedEnergy: unlearnedEnergy(sums),

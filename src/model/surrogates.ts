@@ -1,7 +1,8 @@
 import { openRandomStream, shuffleInPlace } from '../../protocols/random.js';
-import { PUBLISHED_PRIOR_TRIALS, type TrialInputs } from './accumulators.js';
+import { PUBLISHED_PRIOR_TRIALS } from './accumulators.js';
 import { calibrateCausal, normaliseSession } from './causal-normaliser.js';
 import type { ExperimentDesign } from './model-run.js';
+import { codeGroups, packInputs, type TrialInputs } from './packed-inputs.js';
 import { normalisePublished, traceMeans } from './published-normaliser.js';
 import { stateCountOf } from './states.js';
 import {
@@ -101,10 +102,12 @@ export function energyCurve(data: CurveData, roll = 0): EnergyCurve {
   const width = n * design.inputsPerBlock;
   const core = createStreamingCore({ ensembles: n, inputs: width, priorTrials: PUBLISHED_PRIOR_TRIALS });
   const outcomes: SessionOutcome[] = [];
-  const trial: TrialInputs = { inputs: data.inputs, offset: 0 };
+  const codes = packInputs(data.inputs, { first: 0, end: rows, width });
+  const groups = codeGroups(width);
+  const trial: TrialInputs = { codes, offset: 0 };
   const now = new Float64Array(n);
   for (let row = 0; row < rows; row++) {
-    trial.offset = row * width;
+    trial.offset = row * groups;
     for (let a = 0; a < n; a++) now[a] = x[a * rows + ((row + roll) % rows)]!;
     observeTrial(core, now, trial);
     if ((row + 1) % trials === 0) outcomes.push(endSession(core));

@@ -13,9 +13,9 @@ export interface Verdict {
   readonly reason: string;
   /** Electrodes per ensemble, chosen on odd trials of the initial sessions. */
   readonly electrodes: readonly number[];
-  /** Selectivity index (own - other) / (own + other) in [-1, 1], initial and last sessions, mean over ensembles. */
+  /** Selectivity index (own - other) / (own + other) in [-1, 1], first and last sessions, mean over ensembles. */
   readonly index: FirstAndLast;
-  /** Own - other, spikes per trial, initial and last sessions, mean over ensembles. */
+  /** Own - other, spikes per trial, first and last sessions, mean over ensembles. */
   readonly counts: FirstAndLast;
   /** 95 % interval of the gain in index, [NaN, NaN] where it cannot be had. */
   readonly gainInterval: readonly [lower: number, upper: number];
@@ -24,7 +24,9 @@ export interface Verdict {
 }
 
 export interface FirstAndLast {
+  /** Over the first half of the initial sessions: much of the learning happens early, and all of them would hide it. */
   readonly first: number;
+  /** Over the last sessions, as many as there are initial ones. */
   readonly last: number;
   readonly gain: number;
 }
@@ -38,7 +40,7 @@ export const FEWEST_ELECTRODES = 3;
 const CONFIDENCE = 0.95;
 
 /**
- * Judges whether a culture learned: did its electrodes' preference for their own source grow from the initial to the last
+ * Judges whether a culture learned: did its electrodes' preference for their own source grow from the first to the last
  * sessions by more than drift explains?
  *
  * The null that knows drift is the scatter between electrodes. Whatever its time constant, drift that goes up in one
@@ -56,7 +58,7 @@ const CONFIDENCE = 0.95;
 export function judgeLearning(table: ResponseTable, initialSessions: number): Verdict {
   const course = followSelectivity(table, initialSessions);
   const electrodes = course.ensembles.map((members) => members.length);
-  const early = { first: 0, end: initialSessions };
+  const early = { first: 0, end: Math.ceil(initialSessions / 2) };
   const late = { first: table.sessions - initialSessions, end: table.sessions };
   const index = firstAndLast(course, (electrode) => [indexOf(electrode, early), indexOf(electrode, late)]);
   const counts = firstAndLast(course, (electrode) => [preferenceOf(electrode, early), preferenceOf(electrode, late)]);

@@ -1,4 +1,5 @@
-import type { Accumulators, SessionSums, TrialInputs } from './accumulators.js';
+import type { Accumulators, SessionSums } from './accumulators.js';
+import { CODE_VALUES, codeGroups, foldCodes, type TrialInputs } from './packed-inputs.js';
 
 /**
  * Effective connectivity estimated from responses, as log odds, and what the model needs with it.
@@ -19,6 +20,8 @@ export interface Weights {
   readonly w0: Float64Array;
   /** (ensembles, inputs) W = W1 - W0 */
   readonly w: Float64Array;
+  /** (ensembles, groups, 16) sums of W over the inputs that a code switches on */
+  readonly byCode: Float64Array;
   /** (ensembles) sum over inputs of ln(1 - q1): h1 less phi1 */
   readonly bias1: Float64Array;
   /** (ensembles) sum over inputs of ln(1 - q0): h0 less phi0 */
@@ -40,6 +43,7 @@ export function createWeights(ensembles: number, inputs: number): Weights {
     w1: new Float64Array(ensembles * inputs),
     w0: new Float64Array(ensembles * inputs),
     w: new Float64Array(ensembles * inputs),
+    byCode: new Float64Array(ensembles * codeGroups(inputs) * CODE_VALUES),
     bias1: new Float64Array(ensembles),
     bias0: new Float64Array(ensembles),
   };
@@ -68,6 +72,7 @@ export function updateWeights(target: Weights, source: Accumulators): void {
     target.bias1[a] = bias1;
     target.bias0[a] = bias0;
   }
+  foldCodes(target.w, target.byCode, inputs);
 }
 
 /**
@@ -91,6 +96,7 @@ export function loadWeights(target: Weights, kept: KeptWeights, { session, sessi
       target.bias0[a]! -= Math.log1p(Math.exp(w0));
     }
   }
+  foldCodes(target.w, target.byCode, inputs);
 }
 
 /** (ensembles, inputs, sessions) each */
@@ -109,23 +115,14 @@ export interface KeptSession {
  *
  * @param prediction.out (ensembles) receives x-hat in (0, 1)
  */
-export function predictResponse(weights: Weights, phi: ThresholdFactors, prediction: Prediction): void {
-  const { ensembles, inputs: width, w, bias1, bias0 } = weights;
-  const { out } = prediction;
-  const { inputs, offset } = prediction.trial;
-  const unrolled = width - (width % 4);
+export function predictResponse(weights: Weights, phi: ThresholdFactors, { trial, out }: Prediction): void {
+  const { ensembles, byCode, bias1, bias0 } = weights;
+  const { codes, offset } = trial;
+  const tables = byCode.length / ensembles;
   for (let a = 0; a < ensembles; a++) {
-    const row = a * width;
+    const end = (a + 1) * tables;
     let v = phi.phi1[a]! + bias1[a]! - phi.phi0[a]! - bias0[a]!;
-    for (let j = 0; j < unrolled; j += 4) {
-      const target = row + j;
-      const i = offset + j;
-      v += w[target]! * inputs[i]!;
-      v += w[target + 1]! * inputs[i + 1]!;
-      v += w[target + 2]! * inputs[i + 2]!;
-      v += w[target + 3]! * inputs[i + 3]!;
-    }
-    for (let j = unrolled; j < width; j++) v += w[row + j]! * inputs[offset + j]!;
+    for (let table = end - tables, i = offset; table < end; table += CODE_VALUES, i++) v += byCode[table + codes[i]!]!;
     out[a] = 1 / (1 + Math.exp(-v));
   }
 }

@@ -24,11 +24,10 @@ const curve = z.strictObject({
 const firstAndLast = z.strictObject({ first: number, last: number, gain: number });
 
 const fittedCulture = {
-  baseline: optional(z.strictObject({ value: number, source: z.enum(['own', 'group', 'given', 'control']) })).describe(
-    'B in spikes per trial, and where it came from.',
-  ),
+  baseline: optional(number).describe('B in spikes per trial.'),
+  baselineSource: optional(z.enum(['own', 'group', 'given', 'control'])).describe('Where B came from.'),
   phi1: optional(z.array(number)).describe(
-    'Threshold factor ln D of each ensemble; comparable between cultures only where baseline.source is `control`.',
+    'Threshold factor ln D of each ensemble; comparable between cultures only where baselineSource is `control`.',
   ),
   phi0: optional(z.array(number)).describe('ln (1 - D) of each ensemble.'),
   errX: optional(perSession).describe('Mean squared error of the predicted responses, per session.'),
@@ -91,7 +90,7 @@ const culture = z.strictObject({
       answer: z.enum(['learned', 'not', 'cannot tell']),
       reason: z.string(),
       electrodes: z.array(z.int().min(0)),
-      index: firstAndLast.nullable().describe('Selectivity index, initial and last sessions.'),
+      index: firstAndLast.nullable().describe('Selectivity index, first half of the initial and last sessions.'),
       counts: firstAndLast.nullable().describe('The same in spikes per trial.'),
       gainInterval: z.tuple([number, number]).nullable().describe('95 % interval of the gain in index.'),
       commonDrift: number.nullable().describe('Widening of the interval for drift shared by electrodes.'),
@@ -157,6 +156,7 @@ function toCulture({ file, index, analysis }: NamedAnalysis): CultureOutput {
 
 const NOT_FITTED = {
   baseline: null,
+  baselineSource: null,
   phi1: null,
   phi0: null,
   errX: null,
@@ -187,7 +187,8 @@ function toFitted({ design }: CultureAnalysis, fitted: FittedCulture): Pick<Cult
     selectivity,
   });
   return {
-    baseline: { ...fitted.baseline },
+    baseline: fitted.baseline.value,
+    baselineSource: fitted.baseline.source,
     phi1: Array.from(fitted.phi.phi1),
     phi0: Array.from(fitted.phi.phi0),
     errX: Array.from(arrays.errX),
