@@ -1,6 +1,6 @@
 /** Appends little-endian values to a buffer that grows; growing replaces it, so room is made before it is touched. */
 export class ByteWriter {
-  #bytes = new Uint8Array(4096);
+  #bytes = new Uint8Array(64);
   #view = new DataView(this.#bytes.buffer);
   #length = 0;
 
@@ -22,9 +22,9 @@ export class ByteWriter {
     return this;
   }
 
-  /** The bytes so far; the receiver owns them. */
-  toBytes(): Uint8Array {
-    return this.#bytes.slice(0, this.#length);
+  /** A view of the bytes so far, valid until more are written. */
+  borrowBytes(): Uint8Array {
+    return this.#bytes.subarray(0, this.#length);
   }
 
   #reserve(size: number): number {

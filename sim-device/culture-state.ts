@@ -34,21 +34,28 @@ export interface StateExpectation {
 const MAGIC = 'meacult\n';
 const VERSION = 1;
 const WHERE = 'The saved state of the emulated culture';
+/** Bytes of the source's clock: three f64. */
+const CLOCK_SIZE = 24;
+/** How the values of an array are stored. */
+const VALUES = { f64: 0, u32: 1 } as const;
 
 /**
- * Writes the states of one source. Most of a state is as of the last rest; it is encoded once a session, so that saving
- * after every trial stays cheap.
+ * Writes the states of one source. What is as of the last rest is encoded once a session, and each pattern shown since
+ * is encoded once, so that a state after every trial costs little more than a copy of its bytes.
  *
  * Layout, little-endian: magic `meacult\n`, u32 version, u32 length and bytes of the settings' fingerprint, u32
- * session, the arrays of the plastic state (u32 length, f64 values), the patterns before the session, f64 next, free
- * and rested samples, the patterns of the session, u32 CRC-32 of all before it. A list of patterns is a u32 count and
- * for each an f64 time and one bit per input, least significant first.
+ * session, the arrays of the plastic state (u32 length, u32 kind, values as f64 for kind 0 or u32 for kind 1), u32
+ * number of patterns before the session and these, the patterns of the session, f64 next, free and rested samples, u32
+ * CRC-32 of all before it. A pattern is an f64 time and one bit per input, least significant first.
  */
 export class CultureStateWriter {
   readonly #fingerprint: string;
-  #encodedFor: CultureSnapshot['before'] | undefined;
-  #atRest: Uint8Array = new Uint8Array(0);
-  #atRestCrc = 0;
+  /** What the bytes below were encoded from: a new session has new lists. */
+  #before: CultureSnapshot['before'] | undefined;
+  #shown: CultureSnapshot['shown'] | undefined;
+  #shownCount = 0;
+  #writer = new ByteWriter();
+  #crc = 0;
 
   constructor(fingerprint: string) {
     this.#fingerprint = fingerprint;
@@ -56,19 +63,29 @@ export class CultureStateWriter {
 
   /** The state as bytes; the receiver owns them. */
   write({ clock, snapshot }: SavedCulture): Uint8Array {
-    if (this.#encodedFor !== snapshot.before) {
-      this.#atRest = encodeAtRest(this.#fingerprint, snapshot);
-      this.#atRestCrc = crc32(this.#atRest);
-      this.#encodedFor = snapshot.before;
-    }
-    const tail = new ByteWriter().f64(clock.next).f64(clock.free).f64(clock.rested);
-    writePatterns(tail, snapshot.shown);
-    const crc = crc32(tail.toBytes(), this.#atRestCrc);
-    const tailBytes = tail.u32(crc).toBytes();
-    const state = new Uint8Array(this.#atRest.length + tailBytes.length);
-    state.set(this.#atRest);
-    state.set(tailBytes, this.#atRest.length);
+    this.#encode(snapshot);
+    const body = this.#writer.borrowBytes();
+    const end = new ByteWriter().f64(clock.next).f64(clock.free).f64(clock.rested);
+    end.u32(crc32(end.borrowBytes(), this.#crc));
+    const state = new Uint8Array(body.length + CLOCK_SIZE + 4);
+    state.set(body);
+    state.set(end.borrowBytes(), body.length);
     return state;
+  }
+
+  /** Brings `#writer` and `#crc` up to `snapshot`, of which an earlier call may have encoded a beginning. */
+  #encode(snapshot: CultureSnapshot): void {
+    const { before, shown } = snapshot;
+    if (this.#before !== before || this.#shown !== shown || shown.length < this.#shownCount) {
+      this.#writer = encodeAtRest(this.#fingerprint, snapshot);
+      this.#crc = crc32(this.#writer.borrowBytes());
+      this.#before = before;
+      this.#shown = shown;
+      this.#shownCount = 0;
+    }
+    const known = this.#writer.borrowBytes().length;
+    for (; this.#shownCount < shown.length; this.#shownCount++) writePattern(this.#writer, shown[this.#shownCount]!);
+    this.#crc = crc32(this.#writer.borrowBytes().subarray(known), this.#crc);
   }
 }
 
@@ -90,12 +107,13 @@ export function parseCultureState(state: Uint8Array, expectation: StateExpectati
   const plasticState = expectation.plasticStateLengths.map((wanted) => {
     const length = reader.u32();
     if (length !== wanted) throw badState('has an array of another length', String(length), String(wanted));
-    return Float64Array.from({ length }, () => reader.f64());
+    const next = reader.u32() === VALUES.u32 ? () => reader.u32() : () => reader.f64();
+    return Float64Array.from({ length }, next);
   });
-  const before = readPatterns(reader, expectation.inputs);
+  const before = Array.from({ length: reader.u32() }, () => readPattern(reader, expectation.inputs));
+  const shown: ShownPattern[] = [];
+  while (reader.left > CLOCK_SIZE) shown.push(readPattern(reader, expectation.inputs));
   const clock = { next: reader.f64(), free: reader.f64(), rested: reader.f64() };
-  const shown = readPatterns(reader, expectation.inputs);
-  if (reader.left > 0) throw badState('goes on after its end', `${reader.left} more bytes`, 'none');
   return { clock, snapshot: { session, plasticState, before, shown } };
 }
 
@@ -112,37 +130,36 @@ function assertIntact(state: Uint8Array): Uint8Array {
   return body;
 }
 
-function encodeAtRest(fingerprint: string, { session, plasticState, before }: CultureSnapshot): Uint8Array {
+function encodeAtRest(fingerprint: string, { session, plasticState, before }: CultureSnapshot): ByteWriter {
   const text = new TextEncoder().encode(fingerprint);
   const writer = new ByteWriter().bytes(new TextEncoder().encode(MAGIC)).u32(VERSION).u32(text.length).bytes(text);
   writer.u32(session);
-  for (const values of plasticState) {
-    writer.u32(values.length);
-    for (const value of values) writer.f64(value);
-  }
-  writePatterns(writer, before);
-  return writer.toBytes();
+  for (const values of plasticState) writeArray(writer, values);
+  writer.u32(before.length);
+  for (const pattern of before) writePattern(writer, pattern);
+  return writer;
 }
 
-function writePatterns(writer: ByteWriter, patterns: readonly ShownPattern[]): void {
-  writer.u32(patterns.length);
-  for (const { time, inputs } of patterns) {
-    const bits = new Uint8Array(Math.ceil(inputs.length / 8));
-    inputs.forEach((value, j) => (bits[j >> 3]! |= value << (j & 7)));
-    writer.f64(time).bytes(bits);
+/** Counts, which are most of what the rules remember, take half the room of other numbers. */
+function writeArray(writer: ByteWriter, values: Float64Array): void {
+  const areCounts = values.every((value) => value >>> 0 === value && !Object.is(value, -0));
+  writer.u32(values.length).u32(areCounts ? VALUES.u32 : VALUES.f64);
+  for (const value of values) {
+    if (areCounts) writer.u32(value);
+    else writer.f64(value);
   }
 }
 
-function readPatterns(reader: ByteReader, inputs: number): ShownPattern[] {
-  const size = Math.ceil(inputs / 8);
-  const count = reader.u32();
-  const patterns: ShownPattern[] = [];
-  for (let k = 0; k < count; k++) {
-    const time = reader.f64();
-    const bits = reader.borrowBytes(size);
-    patterns.push({ time, inputs: Uint8Array.from({ length: inputs }, (_, j) => (bits[j >> 3]! >> (j & 7)) & 1) });
-  }
-  return patterns;
+function writePattern(writer: ByteWriter, { time, inputs }: ShownPattern): void {
+  const bits = new Uint8Array(Math.ceil(inputs.length / 8));
+  for (let j = 0; j < inputs.length; j++) bits[j >> 3]! |= inputs[j]! << (j & 7);
+  writer.f64(time).bytes(bits);
+}
+
+function readPattern(reader: ByteReader, inputs: number): ShownPattern {
+  const time = reader.f64();
+  const bits = reader.borrowBytes(Math.ceil(inputs / 8));
+  return { time, inputs: Uint8Array.from({ length: inputs }, (_, j) => (bits[j >> 3]! >> (j & 7)) & 1) };
 }
 
 function badState(problem: string, got: string, wanted: string): MeaError {

@@ -5,6 +5,7 @@ import { CULTURE_PARAMETERS, type CultureParameters } from './culture-parameters
 import { completeCultureSettings, sizeOf, type CultureSettings, type FullCultureSettings } from './culture-settings.js';
 import { createPlasticityRule } from './plasticity/create-rule.js';
 import type { PlasticityRule } from './plasticity/plasticity-rule.js';
+import { writeRowSum } from './row-sums.js';
 import { SessionDrift } from './session-drift.js';
 import { StimulusHistory, type ShownPattern } from './stimulus-history.js';
 
@@ -205,14 +206,9 @@ export class EmulatedCulture {
     const random = openRandomStream(this.settings.seed, 'evoked', this.#session, this.#trial);
     const { units } = this.#rule;
     const { gamma } = this.#parameters;
-    const electrodes = units.length;
-    const input = this.#input.fill(0);
-    const drive = this.#drive;
-    for (let a = 0; a < activeCount; a++) {
-      const row = this.#active[a]! * electrodes;
-      for (let e = 0; e < electrodes; e++) input[e]! += drive[row + e]!;
-    }
-    for (let e = 0; e < electrodes; e++) {
+    const input = this.#input;
+    writeRowSum(this.#drive, { list: this.#active, count: activeCount }, input);
+    for (let e = 0; e < units.length; e++) {
       const logU = this.#logScale[e]! + Math.log(input[e]!) + this.#logGains[e]!;
       const probability = MAX_FIRING * (1 - Math.exp(-Math.exp(gamma * logU)));
       this.#evoked[e] = drawBinomial(units[e]!, probability, random.uniform());

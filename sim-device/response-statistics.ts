@@ -7,10 +7,10 @@ import { foldBlock, type SessionBlock } from './session-block.js';
  * What the counts of one culture look like: the statistics by which an emulated culture is held against real ones.
  *
  * All are computed from the first and the last ten sessions (blocks A and B), which is what reproduces the published
- * cultures' columns of the reference table (bic and mix0, every statistic to the digits printed there; the definitions
- * were settled on those two columns and on nothing else). "Mean" of an electrode is over
- * both blocks; a "trial position" is one trial of the pattern, whose repeats are its responses in other sessions, so
- * the same pattern must have been shown in every session.
+ * cultures' columns of the reference table: bic and mix0, to the digits printed there but for one (the active share of
+ * mix0 is .645, printed .65). The definitions were settled on those two columns and on nothing else. "Mean" of an
+ * electrode is over both blocks; a "trial position" is one trial of the pattern, whose repeats are its responses in
+ * other sessions, so the same pattern must have been shown in every session.
  */
 export interface ResponseStatistics {
   /** Spikes per electrode and trial. */
@@ -48,7 +48,7 @@ export interface ResponseStatistics {
   readonly patternCorrelation: number;
   /** Share of electrodes with a mean above 1, every session mean above 0.1, and |c10 - c01| above 0.5: the selective ones. */
   readonly selectiveShare: number;
-  /** Mean |c10 - c01| of the selective electrodes in block A, in spikes. */
+  /** Mean preference of the selective electrodes in block A, in spikes: c10 - c01 with the sign it has over both blocks. */
   readonly selectivityFirst: number;
   /** The same in block B. */
   readonly selectivityLast: number;
@@ -86,8 +86,8 @@ export function computeResponseStatistics(table: ResponseTable): ResponseStatist
     driftCv: medianOf(above(0.5), (of) => of.driftCv),
     patternCorrelation: medianOf(above(0.5), (of) => of.patternCorrelation),
     selectiveShare: selective.length / means.length,
-    selectivityFirst: mean(selective.map((of) => Math.abs(of.preferenceA))),
-    selectivityLast: mean(selective.map((of) => Math.abs(of.preferenceB))),
+    selectivityFirst: mean(selective.map((of) => Math.sign(of.preferenceA + of.preferenceB) * of.preferenceA)),
+    selectivityLast: mean(selective.map((of) => Math.sign(of.preferenceA + of.preferenceB) * of.preferenceB)),
   };
 }
 

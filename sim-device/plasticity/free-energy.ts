@@ -24,6 +24,8 @@ export function createFreeEnergyRule({ parameters, anatomy, size }: PlasticityCo
   /** (1) number of trials */
   const trials = new Float64Array(1);
   const weights = new Float64Array(inputs * electrodes);
+  /** Electrodes that fired in the trial, and min(r_e, N_e) of each. */
+  const firing = new Uint16Array(electrodes);
   const capped = new Float64Array(electrodes);
 
   const recomputeWeights = (): void => {
@@ -43,15 +45,19 @@ export function createFreeEnergyRule({ parameters, anatomy, size }: PlasticityCo
     state: [spikesWithInput, spikes, pulses, trials],
     units,
     onTrial({ active, activeCount, counts }) {
+      let fired = 0;
       for (let e = 0; e < electrodes; e++) {
-        capped[e] = Math.min(counts[e]!, units[e]!);
-        spikes[e]! += capped[e]!;
+        const spikesNow = Math.min(counts[e]!, units[e]!);
+        if (spikesNow === 0) continue;
+        spikes[e]! += spikesNow;
+        firing[fired] = e;
+        capped[fired++] = spikesNow;
       }
       for (let a = 0; a < activeCount; a++) {
         const j = active[a]!;
         pulses[j]! += 1;
         const row = j * electrodes;
-        for (let e = 0; e < electrodes; e++) spikesWithInput[row + e]! += capped[e]!;
+        for (let k = 0; k < fired; k++) spikesWithInput[row + firing[k]!]! += capped[k]!;
       }
       trials[0]! += 1;
     },

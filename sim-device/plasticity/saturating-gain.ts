@@ -1,3 +1,5 @@
+import { writeWeightedRowSum } from '../row-sums.js';
+
 /**
  * ln G_e = beta tanh(v_e / 4) with v_e = sum_j W_ej centred_j, the gain that weights of any rule have on the drive of
  * an electrode: G lies in [exp(-beta), exp(beta)] and is 1 for a stimulus like the average one.
@@ -14,13 +16,6 @@ export function writeSaturatingLogGains(
   logGains: Float64Array,
 ): void {
   const { values, beta } = weights;
-  const electrodes = logGains.length;
-  logGains.fill(0);
-  for (let j = 0; j < centred.length; j++) {
-    const c = centred[j]!;
-    if (c === 0) continue;
-    const row = j * electrodes;
-    for (let e = 0; e < electrodes; e++) logGains[e]! += values[row + e]! * c;
-  }
-  for (let e = 0; e < electrodes; e++) logGains[e] = beta * Math.tanh(logGains[e]! / 4);
+  writeWeightedRowSum(values, centred, logGains);
+  for (let e = 0; e < logGains.length; e++) logGains[e] = beta * Math.tanh(logGains[e]! / 4);
 }

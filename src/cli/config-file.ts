@@ -99,7 +99,10 @@ function wantedText(issue: z.core.$ZodIssue): string {
     const options = issue.errors.flatMap((issues) => issues.slice(0, 1).map(wantedText));
     if (options.length > 0) return options.join(' or ');
   }
-  return issue.message.replace(/^Invalid (input|option): expected /, '').replace(/, received .*$/, '');
+  return issue.message
+    .replace(/^Invalid (input|option): expected /, '')
+    .replace(/^Too (small|big): expected \w+ to (be|have) /, '')
+    .replace(/, received .*$/, '');
 }
 
 function whereOf(keys: readonly (string | number)[], { document, lines, path }: Place): string {
