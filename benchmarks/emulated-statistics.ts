@@ -1,6 +1,6 @@
+import { CULTURE_PARAMETER_NAMES } from '../protocols/culture-names.js';
 import process from 'node:process';
 
-import { CULTURE_PARAMETER_NAMES } from '../sim-device/culture-parameters.js';
 import { measureEmulatedStatistics } from '../sim-device/emulated-statistics.js';
 import { formatStatisticsTable } from '../sim-device/statistics-table.js';
 

@@ -28,7 +28,7 @@ const SILENT_STRENGTH = 0.05;
  * silent share), w_ej = softmax over j of sdWiring n_ej. Units, strength, silence and wiring have each their own
  * random stream, so two parameter sets of one seed differ in size and not in luck.
  *
- * Source: section 5.2 of the project's model facts.
+ * Source: docs/emulated-culture.md.
  */
 export function growAnatomy(parameters: CultureParameters, seed: number, size: CultureSize): Anatomy {
   const { electrodes, inputs } = size;

@@ -1,3 +1,4 @@
+import type { CultureParameterName } from '../protocols/culture-names.js';
 import { MeaError } from '../protocols/errors.js';
 
 /** The sizes that make one emulated culture differ in kind from another. Exponents and shares have no unit. */
@@ -45,7 +46,7 @@ const DIAZEPAM = {
  * of those conditions (beta and lambda chosen by hand from a small grid); `ctrl` is `dzp` with more units and a deeper
  * plastic gain, and is not fitted.
  *
- * Source: table of section 5.2 of the project's model facts, from the responses of Isomura et al. 2023.
+ * Source: the table in docs/emulated-culture.md, from the responses of Isomura et al. 2023.
  */
 export const CULTURE_PARAMETERS = {
   ctrl: { ...DIAZEPAM, muN: 1.7, beta: 0.8 },
@@ -89,19 +90,7 @@ export const CULTURE_PARAMETERS = {
     beta: 0.3,
     lambda: 1000,
   },
-} as const satisfies Record<string, CultureParameters>;
-
-/** Name of a parameter set. */
-export type CultureParameterName = keyof typeof CULTURE_PARAMETERS;
-
-/** The names of the parameter sets, for choices on a command line or in a file. */
-export const CULTURE_PARAMETER_NAMES = [
-  'ctrl',
-  'bic',
-  'dzp',
-  'mix0',
-  'mix50',
-] as const satisfies CultureParameterName[];
+} as const satisfies Record<CultureParameterName, CultureParameters>;
 
 /** The mixing of the experiments that each set was fitted to: probability that an input follows the other source. */
 export const MIXING_OF_PARAMETERS = {

@@ -1,21 +1,7 @@
+import type { CultureCondition, CultureParameterName, PlasticityName } from '../protocols/culture-names.js';
 import { MeaError } from '../protocols/errors.js';
 import { hertz, type Hertz } from '../protocols/units.js';
 import type { CultureSize } from './anatomy.js';
-import type { CultureParameterName } from './culture-parameters.js';
-import type { PlasticityName } from './plasticity/plasticity-rule.js';
-
-/**
- * What is done to a culture, whatever its parameters and its rule:
- *
- * - `none`: nothing
- * - `apv`: the plastic state is frozen, so every gain stays 1; drift and death go on
- * - `drift-only`: `apv` with the standard deviation of every drift doubled
- * - `ttx`: no spikes at all, evoked or spontaneous
- */
-export const CULTURE_CONDITIONS = ['none', 'apv', 'drift-only', 'ttx'] as const;
-
-/** Name of a condition. */
-export type CultureCondition = (typeof CULTURE_CONDITIONS)[number];
 
 /** Which culture: everything that its responses depend on besides the patterns and rests it is given. */
 export interface CultureSettings {

@@ -1,10 +1,11 @@
+import { CULTURE_PARAMETER_NAMES } from '../protocols/culture-names.js';
 import { describe, expect, it } from 'vitest';
 
 import { isMeaError } from '../protocols/errors.js';
 import { drawPattern } from '../protocols/mixed-sources.js';
 import { openRandomStream } from '../protocols/random.js';
 import { EmulatedCulture } from './culture.js';
-import { CULTURE_PARAMETER_NAMES, CULTURE_PARAMETERS } from './culture-parameters.js';
+import { CULTURE_PARAMETERS } from './culture-parameters.js';
 import type { CultureSettings } from './culture-settings.js';
 import { SessionDrift } from './session-drift.js';
 import { simulateResponses } from './simulate-responses.js';

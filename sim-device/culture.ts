@@ -40,7 +40,7 @@ export interface CultureSnapshot {
  * trial), both as the culture counts them itself, so responses depend on the settings and on the patterns and rests it
  * was given, and on nothing else.
  *
- * Source: section 5.2 of the project's model facts.
+ * Source: docs/emulated-culture.md.
  */
 export class EmulatedCulture {
   readonly settings: FullCultureSettings;

@@ -1,3 +1,4 @@
+import { PLASTICITY_NAMES } from '../protocols/culture-names.js';
 import { beforeAll, describe, expect, it } from 'vitest';
 
 import { isMeaError } from '../protocols/errors.js';
@@ -8,7 +9,6 @@ import type { ResumableSource, TrialRequest, TrialResponse } from '../protocols/
 import { milliseconds, sampleIndex, seconds } from '../protocols/units.js';
 import type { CultureSettings } from './culture-settings.js';
 import { createEmulatedCultureSource } from './emulated-culture-source.js';
-import { PLASTICITY_NAMES } from './plasticity/plasticity-rule.js';
 import { simulateResponses } from './simulate-responses.js';
 
 const SETTINGS: CultureSettings = { parameters: 'ctrl', plasticity: 'free-energy', condition: 'none', seed: 7 };

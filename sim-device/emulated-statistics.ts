@@ -1,6 +1,7 @@
+import type { CultureParameterName } from '../protocols/culture-names.js';
 import { drawPattern, type StimulusPattern } from '../protocols/mixed-sources.js';
 import { openRandomStream } from '../protocols/random.js';
-import { MIXING_OF_PARAMETERS, type CultureParameterName } from './culture-parameters.js';
+import { MIXING_OF_PARAMETERS } from './culture-parameters.js';
 import { EMULATED_REFERENCE } from './reference-statistics.js';
 import { computeResponseStatistics, type ResponseStatistics } from './response-statistics.js';
 import { simulateResponses } from './simulate-responses.js';
@@ -54,7 +55,7 @@ export function drawReferencePattern(parameters: CultureParameterName, seed: num
  * Runs one culture per seed through 100 sessions of its own frozen pattern, by the model's rule and untreated, and
  * compares the mean of each statistic over the seeds with the reference.
  *
- * Source: first table of section 5.3 of the project's model facts.
+ * Source: first table of docs/emulated-culture.md.
  */
 export function measureEmulatedStatistics(
   parameters: CultureParameterName,

@@ -1,9 +1,8 @@
+import { CULTURE_CONDITIONS, CULTURE_PARAMETER_NAMES, PLASTICITY_NAMES } from '../protocols/culture-names.js';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 
 import { isMeaError } from '../protocols/errors.js';
-import { CULTURE_PARAMETER_NAMES, MIXING_OF_PARAMETERS, parseChoice } from './culture-parameters.js';
-import { CULTURE_CONDITIONS } from './culture-settings.js';
-import { PLASTICITY_NAMES } from './plasticity/plasticity-rule.js';
+import { MIXING_OF_PARAMETERS, parseChoice } from './culture-parameters.js';
 
 /** Where the program writes; injected, so that it can be tested. */
 export interface MeaSimIo {

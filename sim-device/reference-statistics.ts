@@ -4,7 +4,7 @@ import type { ResponseStatistics } from './response-statistics.js';
  * What an emulated culture of each fitted parameter set should look like: means over six seeds (41-46) of the emulator
  * that the parameters were fitted with. There is none for `ctrl`, which was not fitted.
  *
- * Source: the "emulated" columns of the first table of section 5.3 of the project's model facts.
+ * Source: the "emulated" columns of the first table of docs/emulated-culture.md.
  */
 export const EMULATED_REFERENCE = {
   bic: {

@@ -20,7 +20,7 @@ const LEAST_PREFERENCE = 0.5;
  * trials, so that the choice does not move the score: c10 and c01 are mean counts over trials with the first or the
  * second source on alone. An electrode that lost all responses counts as it is in `counts`, and not at all in `index`.
  *
- * Source: the recommendation at the end of section 6 of the project's model facts.
+ * Source: docs/decisions/0004-verdict.md.
  */
 export function measureSelectivityGain(table: ResponseTable): SelectivityGain {
   const last = table.sessions - ENDS;

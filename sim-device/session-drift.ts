@@ -23,7 +23,7 @@ export interface DriftSize extends CultureSize {
  *
  * The state of session t depends on the seed and t alone, so it is never saved.
  *
- * Source: section 5.2 of the project's model facts; the exact discretisation of Uhlenbeck & Ornstein 1930.
+ * Source: docs/emulated-culture.md; the exact discretisation of Uhlenbeck & Ornstein 1930.
  */
 export class SessionDrift {
   readonly #seed: number;

@@ -10,7 +10,7 @@ const SCALE_MS = 4;
  * Latency of one evoked spike after its pulse, in ms: 10 + Gamma(shape 2, scale 4 ms), drawn again where it passes
  * 30 ms (4 % of draws).
  *
- * Source: section 5.2 of the project's model facts (a design value, fitted to nothing). The raw-voltage emulator is to
+ * Source: docs/emulated-culture.md (a design value, fitted to nothing). The raw-voltage emulator is to
  * draw the latencies of trial (session, trial) from the stream `latency` in the order of electrodes, as the
  * spike-timing rule does, so that spikes and plasticity agree.
  */

@@ -1,8 +1,9 @@
+import type { PlasticityName } from '../../protocols/culture-names.js';
 import { assertNever } from '../../protocols/errors.js';
 import { createDyingElectrodesRule } from './dying-electrodes.js';
 import { createFreeEnergyRule } from './free-energy.js';
 import { createHebbianRule } from './hebbian.js';
-import type { PlasticityContext, PlasticityName, PlasticityRule } from './plasticity-rule.js';
+import type { PlasticityContext, PlasticityRule } from './plasticity-rule.js';
 import { createSpikeTimingRule } from './spike-timing.js';
 
 /** Makes the rule called `name` for a culture that has learned nothing yet. */

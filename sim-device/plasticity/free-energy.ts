@@ -8,7 +8,7 @@ import { writeSaturatingLogGains } from './saturating-gain.js';
  *
  * A culture that learns by this rule is no evidence that the model recovers learning: use the other rules for that.
  *
- * Source: Isomura et al. 2023, their network's plasticity as restated in section 1.6 of the project's model facts,
+ * Source: Isomura et al. 2023, their network's plasticity as restated in docs/model.md,
  * with the gain of section 5.2. The sums are kept in spikes, sum min(r_e, N_e) o_j, and so are exact integers.
  */
 export function createFreeEnergyRule({ parameters, anatomy, size }: PlasticityContext): PlasticityRule {

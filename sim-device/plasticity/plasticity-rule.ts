@@ -1,12 +1,6 @@
 import type { Anatomy, CultureSize } from '../anatomy.js';
 import type { CultureParameters } from '../culture-parameters.js';
 
-/** The rules that a culture may follow; each has its file in this folder. */
-export const PLASTICITY_NAMES = ['free-energy', 'hebbian', 'spike-timing', 'dying-electrodes'] as const;
-
-/** Name of a rule. */
-export type PlasticityName = (typeof PLASTICITY_NAMES)[number];
-
 /** What a rule is made from. */
 export interface PlasticityContext {
   readonly parameters: CultureParameters;
@@ -32,7 +26,7 @@ export interface PlasticTrial {
 
 /**
  * How a culture changes with use. A rule learns from every trial, but what it has learned shows in the gains only
- * after the next rest: inside a session the gains depend on the data before it (as in section 1.6 of the model facts).
+ * after the next rest: inside a session the gains depend on the data before it (docs/model.md).
  */
 export interface PlasticityRule {
   /** Everything that a rule remembers. It is saved at rests, so it must determine the gains of the session after. */

@@ -1,3 +1,4 @@
+import { PLASTICITY_NAMES } from '../../protocols/culture-names.js';
 import { beforeAll, describe, expect, it } from 'vitest';
 
 import { drawPattern } from '../../protocols/mixed-sources.js';
@@ -6,7 +7,6 @@ import { EmulatedCulture } from '../culture.js';
 import type { CultureSettings } from '../culture-settings.js';
 import { measureSelectivityGain, type SelectivityGain } from '../selectivity-gain.js';
 import { simulateResponses } from '../simulate-responses.js';
-import { PLASTICITY_NAMES } from './plasticity-rule.js';
 
 const SEEDS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
 

@@ -5,7 +5,7 @@ import { assertResponseTable, type ResponseTable } from '../../protocols/respons
 import { isResumable, type TrialRequest, type TrialSource } from '../../protocols/trial.js';
 import { sampleIndex, seconds } from '../../protocols/units.js';
 import { createOnlineModel, endOnlineSession, observeOnlineTrial, type OnlineModel } from '../model/online-model.js';
-import { traceSelectivity } from '../model/surrogates.js';
+import { tracePreference } from '../model/trace-selectivity.js';
 import { toDesign, type Experiment } from './experiment.js';
 import type { Rig } from './rig.js';
 import { createLatencyMeter, type LatencyMeter } from './latency-meter.js';
@@ -205,7 +205,7 @@ function describeSession({ table, model }: RunState, session: number): SessionEn
   const { calibration, run, states, design } = model;
   if (calibration?.type !== 'calibrated') return { type: 'session-ended', session, meanCount };
   const { freeEnergy, errX, errW } = run.arrays;
-  const selectivity = traceSelectivity(calibration.traces, states, { design, first: session, end: session + 1 });
+  const selectivity = tracePreference(calibration.traces, states, { design, first: session, end: session + 1 });
   return {
     type: 'session-ended',
     session,

@@ -20,14 +20,8 @@ import { fitPublished, publishedTraces, tracesOf, type EnsembleTraces } from './
 import { finalJointLikelihood, type ExperimentDesign, type ModelArrays, type ModelRun } from './model-run.js';
 import { fitCausal } from './online-model.js';
 import type { SessionStatistics } from './session-statistics.js';
-import {
-  computeSurrogates,
-  energyCurve,
-  traceSelectivity,
-  type CurveData,
-  type EnergyCurve,
-  type Surrogates,
-} from './surrogates.js';
+import { computeSurrogates, energyCurve, type CurveData, type EnergyCurve, type Surrogates } from './surrogates.js';
+import { traceSelectivity } from './trace-selectivity.js';
 import { judgeLearning, type Verdict } from './verdict.js';
 import type { ThresholdFactors } from './weights.js';
 

@@ -135,7 +135,10 @@ export function meanOfLast(values: Float64Array, count: number): number {
   return sum / count;
 }
 
-/** Skill of a prediction against a reference: 1 - MSE / MSE of the reference; 1 is perfect, 0 no better, below 0 worse. */
+/**
+ * Skill of a prediction against a reference: 1 - MSE / MSE of the reference; 1 is perfect, 0 no better, below 0 worse.
+ * A reference without error leaves nothing to be better at: 0.
+ */
 export function skillScore(error: number, referenceError: number): number {
-  return 1 - error / referenceError;
+  return referenceError === 0 ? 0 : 1 - error / referenceError;
 }

@@ -18,7 +18,7 @@ const RATE: MetricDefinition = { name: 'evokedRate', label: 'evoked rate', unit:
 const PHI: MetricDefinition = { name: 'phi1', label: 'phi1', unit: 'nats', needsControlBaseline: true };
 const FAST = { resamples: 499 } as const;
 
-// Table A and B of the model facts: mean squared error over sessions 91-100.
+// Reference figures of the published cultures: mean squared error over sessions 91-100.
 const BIC = [0.172, 0.168, 0.26, 0.369, 0.236, 0.298];
 const MIX0 = [0.097, 0.181, 0.08, 0.162];
 

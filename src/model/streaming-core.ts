@@ -73,6 +73,9 @@ export function endSession(core: StreamingCore): SessionOutcome {
   return outcome;
 }
 
+/** A baseline far from the culture's counts clips every response to 0 or 1; the prior stays this far from certainty. */
+const LEAST_PRIOR = 1e-6;
+
 /** Threshold factors from calibration: phi1 = ln of the mean response over the given sessions, phi0 = ln of one minus it. */
 export function thresholdFactors(outcomes: readonly SessionOutcome[]): ThresholdFactors {
   const n = outcomes[0]!.on.length;
@@ -85,8 +88,8 @@ export function thresholdFactors(outcomes: readonly SessionOutcome[]): Threshold
       on += outcome.on[a]!;
       trials += outcome.trials;
     }
-    phi1[a] = Math.log(on / trials);
-    phi0[a] = Math.log(1 - on / trials);
+    phi1[a] = Math.log(Math.max(on / trials, LEAST_PRIOR));
+    phi0[a] = Math.log(Math.max(1 - on / trials, LEAST_PRIOR));
   }
   return { phi1, phi0 };
 }

@@ -5,6 +5,7 @@ import type { ExperimentDesign } from './model-run.js';
 import { codeGroups, packInputs, type TrialInputs } from './packed-inputs.js';
 import { normalisePublished, traceMeans } from './published-normaliser.js';
 import { stateCountOf } from './states.js';
+import { traceSelectivity } from './trace-selectivity.js';
 import {
   createStreamingCore,
   endSession,
@@ -34,7 +35,7 @@ export interface EnergyCurve {
   readonly freeEnergy: Float64Array;
   /** Fall of the free energy: first session less the mean of the last `initialSessions` sessions, nats. */
   readonly fall: number;
-  /** Selectivity in x over the last `initialSessions` sessions: mean over ensembles of x when only its source is on, less when only another is. */
+  /** Selectivity in x over the last `initialSessions` sessions: `traceSelectivity`. */
   readonly selectivity: number;
 }
 
@@ -168,45 +169,4 @@ function reorderSessions(data: CurveData, order: readonly number[]): CurveData {
 function withThresholds(outcomes: readonly SessionOutcome[], initialSessions: number): Float64Array {
   const phi = thresholdFactors(outcomes.slice(0, initialSessions));
   return Float64Array.from(outcomes, ({ energy, on, trials }) => energy + thresholdEnergy(phi, on, trials));
-}
-
-export interface SelectivityRange {
-  readonly design: ExperimentDesign;
-  /** Sessions [first, end). */
-  readonly first: number;
-  readonly end: number;
-}
-
-/**
- * Selectivity of traces (n, T K), in their own unit: mean over ensembles of the mean over trials with only the ensemble's
- * source on, less the mean over trials with only another source on. NaN where the range lacks such trials.
- */
-export function traceSelectivity(traces: Float64Array, states: Uint8Array, range: SelectivityRange): number {
-  const { design, first, end } = range;
-  const { sourceCount: n, trialsPerSession: trials, sessions } = design;
-  const rows = sessions * trials;
-  let total = 0;
-  for (let a = 0; a < n; a++) {
-    let own = 0;
-    let ownTrials = 0;
-    let other = 0;
-    let otherTrials = 0;
-    for (let row = first * trials; row < end * trials; row++) {
-      const state = states[row]!;
-      if (!isSingleSource(state)) continue;
-      if (state === 2 ** (n - 1 - a)) {
-        own += traces[a * rows + row]!;
-        ownTrials++;
-      } else {
-        other += traces[a * rows + row]!;
-        otherTrials++;
-      }
-    }
-    total += own / ownTrials - other / otherTrials;
-  }
-  return total / n;
-}
-
-function isSingleSource(state: number): boolean {
-  return state !== 0 && (state & (state - 1)) === 0;
 }

@@ -13,9 +13,9 @@ export interface Verdict {
   readonly reason: string;
   /** Electrodes per ensemble, chosen on odd trials of the initial sessions. */
   readonly electrodes: readonly number[];
-  /** Selectivity index (own - other) / (own + other) in [-1, 1], first and last sessions, mean over ensembles. */
+  /** Selectivity index (own - other) / (own + other) in [-1, 1], first and last sessions, mean over ensembles; NaN without electrodes. */
   readonly index: FirstAndLast;
-  /** Own - other, spikes per trial, first and last sessions, mean over ensembles. */
+  /** Own - other, spikes per trial, first and last sessions, mean over ensembles; NaN as `index`. */
   readonly counts: FirstAndLast;
   /** 95 % interval of the gain in index, [NaN, NaN] where it cannot be had. */
   readonly gainInterval: readonly [lower: number, upper: number];
@@ -79,6 +79,12 @@ export function judgeLearning(table: ResponseTable, initialSessions: number): Ve
 }
 
 function answerOf([lower, upper]: readonly [number, number], rawGain: number): Pick<Verdict, 'answer' | 'reason'> {
+  if (Number.isNaN(lower)) {
+    return {
+      answer: 'cannot tell',
+      reason: 'the first or the last sessions have no even trials with a single source on',
+    };
+  }
   const interval = `the 95 % interval of the gain in selectivity index is ${lower.toFixed(3)} to ${upper.toFixed(3)}`;
   if (lower > 0 && rawGain > 0) return { answer: 'learned', reason: `${interval}: above what drift explains` };
   if (lower > 0) {
@@ -121,13 +127,14 @@ function preferenceOf(electrode: ElectrodeCourse, window: Window): number {
   return own - other;
 }
 
-/** Mean over ensembles of the mean over their electrodes. */
+/** Mean over ensembles of the mean over their electrodes; NaN where an ensemble has none. */
 function firstAndLast(
   course: SelectivityCourse,
   measure: (electrode: ElectrodeCourse) => readonly [first: number, last: number],
 ): FirstAndLast {
   const pairs = byEnsemble(course).map((electrodes) => electrodes.map(measure));
-  const average = (pick: 0 | 1): number => mean(pairs.map((list) => mean(list.map((pair) => pair[pick]))));
+  const average = (pick: 0 | 1): number =>
+    mean(pairs.map((list) => (list.length === 0 ? Number.NaN : mean(list.map((pair) => pair[pick])))));
   const first = average(0);
   const last = average(1);
   return { first, last, gain: last - first };

@@ -1,0 +1,48 @@
+import type { CultureAnalysis } from '../model/analysis.js';
+import { energyFigure } from './energy-figure.js';
+import { renderFigure } from './figure.js';
+import { markup, type Markup } from './markup.js';
+import { predictionFigure } from './prediction-figure.js';
+import { responseCourseFigure } from './response-course-figure.js';
+import { responseErrorFigure } from './response-error-figure.js';
+import { renderVerdict } from './verdict-box.js';
+import { weightCourseFigure } from './weight-course-figure.js';
+import { weightErrorFigure } from './weight-error-figure.js';
+import { weightMapFigure } from './weight-map-figure.js';
+import { notFoundWords } from './words.js';
+
+/** One culture's part of the report. */
+export interface CultureSection {
+  readonly name: string;
+  /** From 1. */
+  readonly number: number;
+  readonly anchor: string;
+  readonly analysis: CultureAnalysis;
+}
+
+const FIGURES = [
+  responseCourseFigure,
+  predictionFigure,
+  weightMapFigure,
+  weightCourseFigure,
+  responseErrorFigure,
+  weightErrorFigure,
+  energyFigure,
+] as const;
+
+/** A culture's verdict and figures; without its ensembles, why there are none. */
+export function renderCulture({ name, number, anchor, analysis }: CultureSection): Markup {
+  const { outcome } = analysis;
+  const body =
+    outcome.type === 'fitted'
+      ? FIGURES.map((figure, i) => renderFigure(figure(analysis, outcome), `Figure ${number}.${i + 1}`))
+      : markup`<p class="not-found">${capitalise(notFoundWords(outcome.missing))}.</p>`;
+  return markup`<section id="${anchor}" aria-labelledby="${anchor}-name">
+<h2 id="${anchor}-name">${name}</h2>
+${renderVerdict(analysis)}${body}</section>
+`;
+}
+
+function capitalise(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

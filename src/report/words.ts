@@ -1,0 +1,218 @@
+import type { Baseline, Comparison, EnergyEvidence, GroupStability } from '../model/analysis.js';
+import type { Verdict } from '../model/verdict.js';
+import { formatFixed, formatNats, formatNumber, formatShare, listInWords } from './format.js';
+
+/** Two errors closer than this share are called about the same. */
+const ABOUT_THE_SAME = 0.05;
+
+/** `better than`, `about as good as` or `worse than`: an error against another. */
+export function compareErrors(error: number, reference: number): string {
+  const scale = Math.max(error, reference);
+  if (Math.abs(error - reference) <= ABOUT_THE_SAME * scale) return 'about as good as';
+  return error < reference ? 'better than' : 'worse than';
+}
+
+/** One ensemble's preference for its own source alone over another alone, spikes per trial. */
+export interface Preference {
+  readonly ensemble: number;
+  readonly first: number;
+  readonly last: number;
+}
+
+/** What the response figure shows. */
+export function responseWords(
+  preferences: readonly Preference[],
+  { firstName, lastName }: { readonly firstName: string; readonly lastName: string },
+): string {
+  const courses = preferences.map(
+    ({ ensemble, first, last }) =>
+      `from ${formatFixed(first, 2)} to ${formatFixed(last, 2)} in ensemble ${ensemble + 1}`,
+  );
+  return `From ${firstName} to ${lastName}, the preference for the own source alone over another alone (spikes per trial) goes ${listInWords(courses)}.`;
+}
+
+/** What the figure of observed against predicted responses shows. */
+export function predictionWords(
+  { lastErrors }: Comparison,
+  { correlations, windowName }: { readonly correlations: readonly (number | undefined)[]; readonly windowName: string },
+): string {
+  const { published, constantMean } = lastErrors;
+  const parts = correlations.map((value, a) => `${formatFixed(value, 2)} in ensemble ${a + 1}`);
+  return (
+    `The published prediction is ${compareErrors(published!, constantMean!)} the constant mean: ` +
+    `mean squared error ${formatNumber(published)} against ${formatNumber(constantMean)} in ${windowName}. ` +
+    `Observed and predicted responses correlate ${listInWords(parts)}.`
+  );
+}
+
+/** How well W of the last session was predicted. */
+export function weightMapWords(agreement: {
+  readonly correlation: number | undefined;
+  readonly changeCorrelation: number | undefined;
+  readonly changeRatio: number | undefined;
+  readonly session: number;
+}): string {
+  const { correlation, changeCorrelation, changeRatio, session } = agreement;
+  const first = `In session ${session} observed and predicted W correlate ${formatFixed(correlation, 2)}.`;
+  if (changeRatio === undefined) return `${first} Observed W has not changed since the calibration.`;
+  return (
+    `${first} Since the calibration, predicted W changed ${formatFixed(changeRatio, 1)} times as much as observed W; ` +
+    `the two changes correlate ${formatFixed(changeCorrelation, 2)}.`
+  );
+}
+
+/** Mean difference between W from the own and from the other blocks, in the last session. */
+export function weightCourseWords({
+  observed,
+  predicted,
+  session,
+}: {
+  readonly observed: number;
+  readonly predicted: number;
+  readonly session: number;
+}): string {
+  const difference = (value: number): string =>
+    value >= 0 ? `${formatNumber(value)} above` : `${formatNumber(-value)} below`;
+  return (
+    `In session ${session}, averaged over ensembles, W from the own block lies ${difference(observed)} W from other blocks as observed, ` +
+    `and ${difference(predicted)} it as predicted.`
+  );
+}
+
+/** Plain names of the predictors. */
+export const PREDICTOR_NAMES = {
+  published: 'published prediction',
+  constantMean: 'constant mean',
+  frozenWeights: 'frozen W',
+  repeatMean: 'repeat mean',
+  lagOneFilter: 'lag-1 filter',
+  empirical: 'empirical',
+} as const;
+
+/** The published prediction among its comparators. */
+export function errorWords({ lastErrors, noiseFloor }: Comparison, windowName: string): string {
+  const { published, constantMean, frozenWeights } = lastErrors;
+  const best = (['published', 'constantMean', 'frozenWeights', 'repeatMean', 'empirical'] as const)
+    .flatMap((name) => (lastErrors[name] === undefined ? [] : [{ name, error: lastErrors[name] }]))
+    .reduce((least, next) => (next.error < least.error ? next : least));
+  const floor = noiseFloor === undefined ? '' : `; the noise floor is ${formatNumber(noiseFloor)}`;
+  return (
+    `In ${windowName} the published prediction (${formatNumber(published)}) is ${compareErrors(published!, constantMean!)} the constant mean ` +
+    `(${formatNumber(constantMean)}) and ${compareErrors(published!, frozenWeights!)} the same model with W frozen after the calibration ` +
+    `(${formatNumber(frozenWeights)}). The smallest error is that of the ${PREDICTOR_NAMES[best.name]}, ${formatNumber(best.error)}${floor}.`
+  );
+}
+
+/** The error of predicted W beside the error of not predicting any change. */
+export function weightErrorWords({
+  errW,
+  constantErrW,
+  session,
+}: {
+  readonly errW: number;
+  readonly constantErrW: number;
+  readonly session: number;
+}): string {
+  const judgement = {
+    'better than': 'so predicting their change helps',
+    'about as good as': 'so predicting their change neither helps nor harms',
+    'worse than': 'so predicting their change is worse than predicting none',
+  }[compareErrors(errW, constantErrW)]!;
+  return `In session ${session} errW is ${formatNumber(errW)}; weights that stay as calibrated give ${formatNumber(constantErrW)}, ${judgement}.`;
+}
+
+/** The error of the belief about A, first and last session. */
+export function likelihoodErrorWords({
+  first,
+  last,
+  session,
+}: {
+  readonly first: number;
+  readonly last: number;
+  readonly session: number;
+}): string {
+  const direction = last < first ? 'comes closer to' : 'moves away from';
+  return `The belief about A ${direction} the true mixing process: errA goes from ${formatNumber(first)} in session 1 to ${formatNumber(last)} in session ${session} (mean of q1 and q0 over ensembles).`;
+}
+
+/** What the fall of the free energy is worth. */
+export function energyWords(energy: EnergyEvidence, lastName: string): string {
+  const { observed, surrogates, beatsStatic, staticShare } = energy;
+  const falls = surrogates.staticCulture.map(({ fall }) => fall);
+  const mean = falls.reduce((sum, fall) => sum + fall, 0) / falls.length;
+  const range = `${formatFixed(Math.min(...falls), 1)} to ${formatFixed(Math.max(...falls), 1)} in ${falls.length} draws`;
+  const rule =
+    'A falling L alone is the estimate converging unless it beats the static culture, which stops changing after the calibration.';
+  if (!(observed.fall > 0)) {
+    return `L does not fall: from session 1 to ${lastName} it rises by ${formatNats(-observed.fall)} (static culture: a fall of ${formatFixed(mean, 1)} on average, ${range}).`;
+  }
+  const share = `${formatShare(staticShare)} of the observed fall`;
+  const fall = `From session 1 to ${lastName} L falls by ${formatNats(observed.fall)}; the static culture falls by ${formatFixed(mean, 1)} on average (${share}; ${range})`;
+  return beatsStatic
+    ? `${rule} ${fall}. Here it beats every draw: responses changed after the calibration in a way that the model explains better. Drift can do that as well as learning; the verdict tells them apart.`
+    : `${rule} ${fall}. Here it does not beat every draw, so this fall is no evidence of learning.`;
+}
+
+/** L against the L of a model without connections. */
+export function unlearnedWords(below: number, session: number): string {
+  return below >= 0
+    ? `In session ${session} L is ${formatNats(below)} below L with W = 0.`
+    : `In session ${session} L is ${formatNats(-below)} above L with W = 0: the connections make it worse.`;
+}
+
+/** The verdict as a heading. */
+export function answerWords({ answer }: Verdict): string {
+  return { learned: 'learned', not: 'did not learn', 'cannot tell': 'cannot tell' }[answer];
+}
+
+/** The reason of a verdict; where an interval could not be had it says so in words. */
+export function reasonWords({ reason, gainInterval }: Verdict): string {
+  const isMeasured = gainInterval.every(Number.isFinite);
+  if (!isMeasured && /NaN|Infinity/.test(reason)) {
+    return 'the gain in selectivity could not be measured: some sessions have no trial with a single source on';
+  }
+  return reason.replace(/(^|[\s(])-(?=\d)/g, '$1−');
+}
+
+/** Whether the choice of electrodes is stable. */
+export function stabilityWords({ jaccard, stable }: GroupStability): string {
+  const overlaps = listInWords(jaccard.map((value) => formatFixed(value, 2)));
+  return stable
+    ? `stable: chosen from either half of the initial sessions, the electrodes overlap by ${overlaps} (Jaccard)`
+    : `unstable: chosen from either half of the initial sessions, the electrodes overlap by only ${overlaps} (Jaccard); results depend on the choice`;
+}
+
+/** B and where it came from. */
+export function baselineWords({ value, source }: Baseline): string {
+  const origin = {
+    own: "this culture's own mean over the initial sessions",
+    group: 'mean over all cultures of this analysis',
+    given: 'given by the user',
+    control: 'mean over control cultures',
+  }[source];
+  return `${formatNumber(value, 4)} spikes per trial, ${origin}`;
+}
+
+/** Whether phi may be compared with that of other cultures. */
+export function phiNote({ source }: Baseline): string {
+  return source === 'control'
+    ? 'comparable between cultures that share this control baseline'
+    : 'not comparable between cultures: that needs a baseline from control cultures';
+}
+
+/** Why a culture has no figures. */
+export function notFoundWords(missing: readonly number[]): string {
+  if (missing.length === 0) return 'ensemble not found: no ensembles could be chosen';
+  const sources = listInWords(missing.map((source) => source + 1));
+  return `ensemble not found: no electrode prefers source ${sources}, so no model was fitted and there are no figures`;
+}
+
+/** Where the responses come from. */
+export function provenanceWords(provenance: 'emulated' | 'replayed' | 'real' | 'file'): string {
+  return {
+    emulated: 'Emulated: a simulated culture answered; no living neurons were recorded.',
+    replayed: 'Replayed: a recording was run again; nothing was stimulated.',
+    real: 'Real: recorded from a culture on a device.',
+    file: 'File: responses were read from a file; this program did not record them.',
+  }[provenance];
+}
