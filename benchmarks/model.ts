@@ -16,7 +16,7 @@ const RUNS = 20;
 const DESIGN = { initialSessions: 10, mixing: 0.25 };
 
 async function sixCultures(): Promise<{ readonly name: string; readonly tables: readonly ResponseTable[] }> {
-  const path = resolve(process.env['MEACTL_DATA'] ?? '../shared/data', 'isomura2023/response_data_bic.mat');
+  const path = resolve(process.env.MEACTL_DATA ?? '../shared/data', 'isomura2023/response_data_bic.mat');
   if (existsSync(path))
     return { name: 'the six published bic cultures', tables: (await readResponseFile(path)).tables };
   const emulate = (seed: number): ResponseTable =>

@@ -7,8 +7,6 @@ export type Seconds = Unit<'s'>;
 export type Milliseconds = Unit<'ms'>;
 /** Rate in 1/s. */
 export type Hertz = Unit<'Hz'>;
-/** Length in micrometres. */
-export type Micrometres = Unit<'um'>;
 /** Position on a device's sample clock: samples since its counter was zero, exact up to 2^53. */
 export type SampleIndex = Unit<'sample'>;
 
@@ -20,9 +18,6 @@ export function milliseconds(value: number): Milliseconds {
 }
 export function hertz(value: number): Hertz {
   return value as Hertz;
-}
-export function micrometres(value: number): Micrometres {
-  return value as Micrometres;
 }
 export function sampleIndex(value: number): SampleIndex {
   return value as SampleIndex;

@@ -18,9 +18,13 @@ export function analyseNamed(
 }
 
 /** Writes results for programs. */
-export async function writeResult(path: string, analyses: readonly NamedAnalysis[]): Promise<FitOutput> {
+export async function writeResult(
+  path: string,
+  analyses: readonly NamedAnalysis[],
+  options: { readonly overwrite: boolean },
+): Promise<FitOutput> {
   const output = toFitOutput(analyses);
-  await writeWholeFile(path, encode(`${JSON.stringify(output, null, 1)}\n`));
+  await writeWholeFile(path, encode(`${JSON.stringify(output, null, 1)}\n`), options);
   return output;
 }
 

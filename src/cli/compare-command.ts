@@ -73,7 +73,9 @@ function toRow(culture: Culture, member: Member, initialSessions: number): Cultu
   const notFound = `ensemble not found for source ${culture.missing.map((source) => source + 1).join(' and ')}`;
   const valueOf = (value: number | null | undefined, reason = notFound): MetricValue => value ?? { missing: reason };
   const meanOf = (values: readonly number[] | null | undefined): number | undefined =>
-    values == null || values.length === 0 ? undefined : values.reduce((sum, value) => sum + value, 0) / values.length;
+    values === null || values === undefined || values.length === 0
+      ? undefined
+      : values.reduce((sum, value) => sum + value, 0) / values.length;
   return {
     culture: `${member.result}#${culture.index}`,
     group: member.group,

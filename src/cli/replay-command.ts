@@ -73,8 +73,7 @@ async function repeat(
   let done = 0;
   if (trials === 0) stop.abort(new Error('nothing recorded'));
   try {
-    for await (const step of steps) {
-      void step;
+    while ((await steps.next()).done !== true) {
       done++;
       // A recording that stops early is repeated as far as it goes.
       if (done === trials && trials < experiment.sessions * experiment.trials)

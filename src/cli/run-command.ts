@@ -136,7 +136,8 @@ async function resumeRun(command: RunCommand, path: string, io: CliIo): Promise<
   const folder = openRunFolder(path);
   const recorded = readRecordedExperiment(folder);
   const { ledger, experiment, rig } = recorded;
-  if (ledger.records.some((record) => record.type === 'experiment-ended')) {
+  const hasEnded = ledger.records.some((record) => record.type === 'experiment-ended');
+  if (hasEnded && existsSync(folder.result) && (existsSync(folder.report) || !command.report)) {
     throw new MeaError('bad-input', { what: 'The run is finished; there is nothing to resume', where: folder.path });
   }
   if (ledger.tornBytes > 0) {
@@ -152,7 +153,8 @@ async function resumeRun(command: RunCommand, path: string, io: CliIo): Promise<
     continued: { ...position, wholeBytes: ledger.wholeBytes },
   });
   const [session, trial] = [Math.floor(position.trials / experiment.trials), position.trials % experiment.trials];
-  writer.append({ type: 'resumed', session, trial });
+  // A run that died between its last trial and its report has only the report left to do.
+  if (!hasEnded) writer.append({ type: 'resumed', session, trial });
   const live = command.realTime ? paceSource(emulator, systemClock(), io.signal) : emulator;
   const sink = createContinuingSink(run.records, writer, (difference) => {
     throw new MeaError('bad-format', {
@@ -225,10 +227,13 @@ async function writeOutcome(
       baseline: experiment.baseline === 'own' ? 'own' : { value: experiment.baseline, source: 'given' },
     },
   );
-  const output = await writeResult(folder.result, [analysis]);
+  // What an earlier attempt left is replaced: it is the same, or cut short.
+  const overwrite = command.resume !== undefined;
+  const output = await writeResult(folder.result, [analysis], { overwrite });
   if (command.report) {
     const { reportOfRun } = await import('./report-output.js');
-    await writeWholeFile(folder.report, encode(reportOfRun({ experiment, source: source.description, analysis })));
+    const report = reportOfRun({ experiment, source: source.description, analysis });
+    await writeWholeFile(folder.report, encode(report), { overwrite });
   }
   if (command.json) {
     io.stdout(`${JSON.stringify(output)}\n`);

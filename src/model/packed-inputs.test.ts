@@ -10,6 +10,8 @@ describe('packed inputs', () => {
       ...[0, 1, 1, 1, 1, 0], // 1110, 01
     ]);
     expect(Array.from(packInputs(inputs, { first: 1, end: 3, width: 6 }))).toEqual([1, 2, 14, 1]);
+    const whole = Uint8Array.from([0, 0, 0, 1, 0, 0, 0, 1]);
+    expect(Array.from(packInputs(whole, { first: 0, end: 1, width: 8 }))).toEqual([8, 8]);
   });
 
   it.each([

@@ -65,7 +65,7 @@ export function updateWeights(target: Weights, source: Accumulators): void {
       target.q0[i] = q0;
       target.w1[i] = Math.log(q1) - lnOff1;
       target.w0[i] = Math.log(q0) - lnOff0;
-      target.w[i] = target.w1[i]! - target.w0[i]!;
+      target.w[i] = target.w1[i] - target.w0[i];
       bias1 += lnOff1;
       bias0 += lnOff0;
     }

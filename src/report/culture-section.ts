@@ -1,7 +1,8 @@
 import type { CultureAnalysis } from '../model/analysis.js';
 import { energyFigure } from './energy-figure.js';
 import { renderFigure } from './figure.js';
-import { markup, type Markup } from './markup.js';
+import { capitalise } from './format.js';
+import { markup, NO_MARKUP, type Markup } from './markup.js';
 import { predictionFigure } from './prediction-figure.js';
 import { responseCourseFigure } from './response-course-figure.js';
 import { responseErrorFigure } from './response-error-figure.js';
@@ -33,16 +34,15 @@ const FIGURES = [
 /** A culture's verdict and figures; without its ensembles, why there are none. */
 export function renderCulture({ name, number, anchor, analysis }: CultureSection): Markup {
   const { outcome } = analysis;
-  const body =
-    outcome.type === 'fitted'
-      ? FIGURES.map((figure, i) => renderFigure(figure(analysis, outcome), `Figure ${number}.${i + 1}`))
-      : markup`<p class="not-found">${capitalise(notFoundWords(outcome.missing))}.</p>`;
+  const isFitted = outcome.type === 'fitted';
+  const figures = isFitted
+    ? FIGURES.map((figure, i) => renderFigure(figure(analysis, outcome), `Figure ${number}.${i + 1}`))
+    : NO_MARKUP;
+  const notFound = isFitted
+    ? NO_MARKUP
+    : markup`<p class="not-found">${capitalise(notFoundWords(outcome.missing))}.</p>\n`;
   return markup`<section id="${anchor}" aria-labelledby="${anchor}-name">
 <h2 id="${anchor}-name">${name}</h2>
-${renderVerdict(analysis)}${body}</section>
+${notFound}${renderVerdict(analysis)}${figures}</section>
 `;
-}
-
-function capitalise(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }

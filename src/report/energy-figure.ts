@@ -2,7 +2,7 @@ import type { CultureAnalysis, FittedCulture } from '../model/analysis.js';
 import type { EnergyCurve } from '../model/surrogates.js';
 import type { Figure } from './figure.js';
 import { renderTable } from './figure.js';
-import { formatFixed } from './format.js';
+import { capitalise, formatFixed } from './format.js';
 import type { Content, Markup } from './markup.js';
 import { COLOURS, type LineStyle } from './palette.js';
 import { drawSessionChart, nameOfShade } from './session-chart.js';
@@ -75,10 +75,6 @@ export function energyFigure({ design }: CultureAnalysis, { arrays, energy }: Fi
     ],
     table: fallTable({ observed, surrogates, beatsStatic: energy.beatsStatic }, lastName),
   };
-}
-
-function capitalise(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 function meanOf(values: readonly number[]): number {

@@ -15,7 +15,7 @@ export function formatNumber(value: number | undefined, digits = 3): string {
   if (value === undefined || !Number.isFinite(value)) return MISSING;
   if (value === 0) return '0';
   const size = Math.abs(value);
-  if (size < 1e-4) return signed(value, size.toExponential(1).replace('e-', ' × 10^−'));
+  if (size < 1e-4) return signed(value, powerOfTen(size));
   return signed(value, groupThousands(size.toFixed(placesFor(size, digits))));
 }
 
@@ -48,8 +48,20 @@ export function listInWords(items: readonly (string | number)[]): string {
   return `${items.slice(0, -1).join(', ')} and ${items[items.length - 1]!}`;
 }
 
+/** The same sentence or name with a capital letter. */
+export function capitalise(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
 function signed(value: number, text: string): string {
   return value < 0 ? `−${text}` : text;
+}
+
+const SUPERSCRIPTS = '⁰¹²³⁴⁵⁶⁷⁸⁹';
+
+function powerOfTen(size: number): string {
+  const [digits = '', exponent = ''] = size.toExponential(1).split('e-');
+  return `${digits} × 10⁻${exponent.replace(/\d/g, (digit) => SUPERSCRIPTS.charAt(Number(digit)))}`;
 }
 
 function groupThousands(text: string): string {

@@ -37,9 +37,9 @@ th, td { text-align: left; padding: .25rem .7rem .25rem 0; border-bottom: 1px so
 thead th { font-weight: 600; vertical-align: bottom; }
 tbody th { font-weight: 400; }
 .summary table { font-size: .8rem; }
-.summary thead th { min-width: 4.2rem; line-height: 1.25; }
-.summary tbody th { min-width: 7rem; }
 .summary td { white-space: nowrap; }
+.summary thead th { line-height: 1.25; max-width: 8.5rem; }
+.summary tbody th { min-width: 6rem; }
 .verdict { border: 2px solid var(--grey); border-left-width: 10px; padding: .6rem 1rem; margin: 1rem 0; background: var(--soft); }
 .verdict.learned { border-color: var(--green); }
 .verdict.not { border-color: var(--vermillion); }
@@ -63,7 +63,7 @@ nav ol { padding-left: 1.4rem; margin: .3rem 0; }
   figure, .panel, .verdict, tr { break-inside: avoid; }
   .panel { flex-basis: 48%; }
   .table { overflow: visible; }
-  .summary table { font-size: 6.5pt; }
+  .summary table { font-size: 8pt; }
   .summary th, .summary td { padding-right: .3rem; min-width: 0 !important; }
 }
 `;

@@ -29,7 +29,7 @@ export function responseCourseFigure(analysis: CultureAnalysis, fitted: FittedCu
       courses.map((list, a) => preferenceOf(list, a, design)),
       names,
     ),
-    caption: `Mean raw spike counts of each ensemble's electrodes after the pulse, by which sources were on; ${nameOfShade(design)}. Bits name the state of source 1 to ${design.sourceCount}. The electrodes were chosen for their preference, which flatters it; the verdict chooses and scores on different trials.`,
+    caption: `Mean raw spike counts of each ensemble's electrodes after the pulse, by which sources were on; ${nameOfShade(design)}. Bits in the table are the states of source 1 to ${design.sourceCount}. The electrodes were chosen for their preference, which flatters it; the verdict chooses and scores on different trials.`,
     legend: (courses[0] ?? []).map(({ category }) => ({
       label: labelOf(category, design.sourceCount),
       style: STYLES[category],

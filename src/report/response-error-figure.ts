@@ -39,7 +39,7 @@ export function responseErrorFigure({ design }: CultureAnalysis, { comparison }:
   return {
     title: 'Errors of the predicted responses',
     words: errorWords(comparison, windowName),
-    caption: `Mean squared error between observed and predicted x in each session; ${nameOfShade(design)}, so that there every predictor has seen the responses it is scored on. ${noiseFloor === undefined ? 'Patterns are fresh in every session, so there is neither a repeat mean nor a noise floor.' : 'No function of the stimulus can go below the noise floor on average.'}`,
+    caption: `Mean squared error between observed and predicted x in each session; ${nameOfShade(design)}, so that there every predictor has seen the responses it is scored on. ${floorNote(comparison)} The pale bar is no prediction: it looks at later responses.`,
     legend: [
       ...series.map(({ label, style }) => ({ label, style })),
       ...(noiseFloor === undefined ? [] : [{ label: 'noise floor', style: LIMIT_STYLE }]),
@@ -62,6 +62,13 @@ export function responseErrorFigure({ design }: CultureAnalysis, { comparison }:
   };
 }
 
+function floorNote({ noiseFloor, errors }: Comparison): string {
+  if (noiseFloor !== undefined) return 'No function of the stimulus can go below the noise floor on average.';
+  return errors.repeatMean === undefined
+    ? 'Patterns are fresh in every session, so there is neither a repeat mean nor a noise floor.'
+    : 'A noise floor needs two later sessions.';
+}
+
 /** The errors of the last sessions as bars, with their numbers. */
 function drawMeans(comparison: Comparison, windowName: string): Markup {
   const { lastErrors, noiseFloor } = comparison;
@@ -70,7 +77,7 @@ function drawMeans(comparison: Comparison, windowName: string): Markup {
   return drawPlot(
     {
       height: 270,
-      marginLeft: 160,
+      marginLeft: 176,
       marginRight: 46,
       marginTop: 26,
       marginBottom: 38,

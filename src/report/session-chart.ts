@@ -60,11 +60,17 @@ export function drawSessionChart(chart: SessionChart): Markup {
   return drawPlot(
     {
       height: 270,
-      marginLeft: 58,
+      marginLeft: 62,
       marginRight: 14,
       marginTop: 26,
       marginBottom: 38,
-      x: { domain: [0.5, sessions + 0.5], label: 'session', ticks: sessionTicks(sessions), labelArrow: 'none' },
+      x: {
+        domain: [0.5, sessions + 0.5],
+        label: 'session',
+        ticks: sessionTicks(sessions),
+        tickFormat: String,
+        labelArrow: 'none',
+      },
       y: { domain: extentOf(chart), label: chart.unit, grid: true, nice: true, ticks: 6, labelArrow: 'none' },
       marks,
     },
@@ -140,7 +146,7 @@ function extentOf({ series, bands = [], levels = [], fromZero, reach = [] }: Ses
   if (values.length === 0) return [0, 1];
   const low = Math.min(...values);
   const high = Math.max(...values);
-  const least = Math.max(1e-3, 1e-3 * Math.abs(high));
+  const least = Math.max(1e-5, 1e-3 * Math.abs(high));
   return high - low < least ? [low, low + least] : [low, high];
 }
 

@@ -1,7 +1,7 @@
 import type { CultureAnalysis } from '../model/analysis.js';
 import type { FirstAndLast, Verdict } from '../model/verdict.js';
 import { renderTable } from './figure.js';
-import { formatFixed, formatNumber, listInWords, MISSING } from './format.js';
+import { capitalise, formatFixed, formatNumber, listInWords, MISSING } from './format.js';
 import { markup, NO_MARKUP, type Content, type Markup } from './markup.js';
 import { nameWindow } from './session-window.js';
 import { answerWords, baselineWords, phiNote, reasonWords, stabilityWords } from './words.js';
@@ -17,10 +17,6 @@ ${verdictTable(analysis)}<p class="small">Electrodes are chosen on odd trials of
 </div>
 <dl class="facts">${factsOf(analysis).map(([name, value]) => markup`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
 `;
-}
-
-function capitalise(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 function verdictTable({ verdict, design }: CultureAnalysis): Markup {
@@ -66,7 +62,9 @@ function factsOf(analysis: CultureAnalysis): readonly (readonly [name: string, v
     ],
     ...ensembles.map((members, a) => [`Ensemble ${a + 1}`, membersOf(members)] as const),
     ['Electrodes scored for the verdict', listInWords(verdict.electrodes)],
-    ['Choice of electrodes', stabilityWords(stability)],
+    ...(fitted === undefined
+      ? []
+      : [['Choice of electrodes', stabilityWords(stability, design.initialSessions)] as const]),
     [
       'Evoked rate',
       `${formatNumber(analysis.evokedRate)} spikes per trial, mean over all electrodes and the initial sessions`,
@@ -85,7 +83,7 @@ function factsOf(analysis: CultureAnalysis): readonly (readonly [name: string, v
 
 function membersOf(members: readonly number[]): string {
   if (members.length === 0) return 'not found';
-  return `${members.length} of them, numbered from 0: ${members.join(', ')}`;
+  return `${members.length} ${members.length === 1 ? 'electrode' : 'electrodes'} (numbered from 0): ${members.join(', ')}`;
 }
 
 function listOf(values: Float64Array): string {

@@ -9,6 +9,9 @@ import { drawPlot, PANEL_WIDTH } from './svg.js';
 import { weightAgreement, weightsAt, type WeightKind } from './weight-statistics.js';
 import { weightMapWords } from './words.js';
 
+const MARGIN_LEFT = 80;
+const MARGIN_RIGHT = 8;
+
 /** The same scale in every map and its legend: purple below zero, orange above, white at zero. */
 function colourScale(reach: number): NonNullable<PlotOptions['color']> {
   return { type: 'diverging', scheme: 'PuOr', domain: [-reach, reach], pivot: 0 };
@@ -27,7 +30,7 @@ export function weightMapFigure({ design }: CultureAnalysis, { arrays }: FittedC
   return {
     title: `Effective connectivity W in session ${session + 1}`,
     words: weightMapWords({ ...weightAgreement(design, arrays), session: session + 1 }),
-    caption: `W = W1 − W0, effective connectivity estimated from responses, in log odds: how much a pulse on an input (columns) speaks for the ensemble's source (rows) being on. A minus marks negative values; lines separate the blocks of inputs that mostly follow source 1 to ${design.sourceCount}.`,
+    caption: `W = W1 − W0, effective connectivity estimated from responses, in log odds: how much a pulse on an input (columns) speaks for the ensemble's source (rows) being on. ${hasMinusMarks(observed.length / design.sourceCount) ? 'A minus marks negative values; gaps' : 'Gaps'} separate the blocks of inputs that mostly follow source 1 to ${design.sourceCount}.`,
     legend: [],
     scale: drawScale(reach),
     panels: [panel('observed', observed), panel('predicted', predicted)],
@@ -56,8 +59,8 @@ function drawMap(
   return drawPlot(
     {
       height: 52 + 34 * n,
-      marginLeft: 80,
-      marginRight: 8,
+      marginLeft: MARGIN_LEFT,
+      marginRight: MARGIN_RIGHT,
       marginTop: 6,
       marginBottom: 40,
       x: {
@@ -82,16 +85,24 @@ function drawMap(
           y1: ({ ensemble }: Cell) => ensemble + 0.5,
           y2: ({ ensemble }: Cell) => ensemble + 1.5,
           fill: 'value',
-          inset: 0.5,
+          inset: cellWidth(inputs) < 6 ? 0 : 0.5,
           title: ({ ensemble, input, value }: Cell) =>
             `ensemble ${ensemble + 1}, input ${input + 1}: W = ${formatFixed(value, 3)}`,
         }),
         ...markNegative(cells, { reach, inputs }),
-        ruleX(blocks, { stroke: 'currentColor', strokeWidth: 1.5 }),
+        ruleX(blocks, { stroke: 'var(--page)', strokeWidth: 4 }),
       ],
     },
     `W of every ensemble and input in session ${design.sessions}, ${kind}`,
   );
+}
+
+function cellWidth(inputs: number): number {
+  return (PANEL_WIDTH - MARGIN_LEFT - MARGIN_RIGHT) / inputs;
+}
+
+function hasMinusMarks(inputs: number): boolean {
+  return cellWidth(inputs) >= 7;
 }
 
 /** A minus in every negative cell that has room for it, dark on light cells and light on dark ones. */
@@ -99,7 +110,7 @@ function markNegative(
   cells: readonly Cell[],
   { reach, inputs }: { readonly reach: number; readonly inputs: number },
 ): ReturnType<typeof text>[] {
-  if ((PANEL_WIDTH - 88) / inputs < 7) return [];
+  if (!hasMinusMarks(inputs)) return [];
   return [
     text(
       cells.filter(({ value }) => value < 0),

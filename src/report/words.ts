@@ -56,7 +56,7 @@ export function weightMapWords(agreement: {
   const first = `In session ${session} observed and predicted W correlate ${formatFixed(correlation, 2)}.`;
   if (changeRatio === undefined) return `${first} Observed W has not changed since the calibration.`;
   return (
-    `${first} Since the calibration, predicted W changed ${formatFixed(changeRatio, 1)} times as much as observed W; ` +
+    `${first} Since the calibration, predicted W changed ${formatNumber(changeRatio, 2)} times as much as observed W; ` +
     `the two changes correlate ${formatFixed(changeCorrelation, 2)}.`
   );
 }
@@ -175,7 +175,8 @@ export function reasonWords({ reason, gainInterval }: Verdict): string {
 }
 
 /** Whether the choice of electrodes is stable. */
-export function stabilityWords({ jaccard, stable }: GroupStability): string {
+export function stabilityWords({ jaccard, stable }: GroupStability, initialSessions: number): string {
+  if (initialSessions < 2) return 'stability unknown: a single initial session has no halves to compare';
   const overlaps = listInWords(jaccard.map((value) => formatFixed(value, 2)));
   return stable
     ? `stable: chosen from either half of the initial sessions, the electrodes overlap by ${overlaps} (Jaccard)`
@@ -203,8 +204,8 @@ export function phiNote({ source }: Baseline): string {
 /** Why a culture has no figures. */
 export function notFoundWords(missing: readonly number[]): string {
   if (missing.length === 0) return 'ensemble not found: no ensembles could be chosen';
-  const sources = listInWords(missing.map((source) => source + 1));
-  return `ensemble not found: no electrode prefers source ${sources}, so no model was fitted and there are no figures`;
+  const sources = missing.map((source) => `source ${source + 1}`).join(' or ');
+  return `ensemble not found: no electrode prefers ${sources}, so no model was fitted and there are no figures`;
 }
 
 /** Where the responses come from. */
