@@ -1,10 +1,24 @@
-import { readFile } from 'node:fs/promises';
-import { isMap, isNode, isPair, isScalar, isSeq, LineCounter, parseDocument, type Document } from 'yaml';
+import { open } from 'node:fs/promises';
+import {
+  isMap,
+  isNode,
+  isPair,
+  isScalar,
+  isSeq,
+  LineCounter,
+  parseDocument,
+  visit,
+  type Alias,
+  type Document,
+} from 'yaml';
 import type { z } from 'zod';
 import { MeaError } from '../../protocols/errors.js';
 
 /** Largest configuration file that is read, in bytes. */
 const MAX_CONFIG_BYTES = 1_000_000;
+
+/** Most copies that the aliases of one file may make; nobody who writes an experiment by hand comes near. */
+const MAX_ALIASES = 20;
 
 /**
  * Reads a YAML file and checks it by a schema.
@@ -28,7 +42,7 @@ export function parseConfig<Schema extends z.ZodType>(text: string, schema: Sche
       where: `${path}, line ${lines.linePos(syntaxError.pos[0]).line}`,
     });
   }
-  const value: unknown = document.toJS({ maxAliasCount: 20 });
+  const value = toPlain({ document, lines, path });
   const checked = schema.safeParse(value, { reportInput: true });
   if (checked.success) return checked.data;
   const mistakes = checked.error.issues.flatMap((issue) => describeIssue(issue, { document, lines, path }));
@@ -39,17 +53,42 @@ export function parseConfig<Schema extends z.ZodType>(text: string, schema: Sche
   });
 }
 
-async function readText(path: string): Promise<string> {
-  let bytes: Buffer;
+/** An alias may stand for nothing, or for so much that a few lines fill the memory. */
+function toPlain({ document, lines, path }: Place): unknown {
   try {
-    bytes = await readFile(path);
+    return document.toJS({ maxAliasCount: MAX_ALIASES });
+  } catch (cause) {
+    const aliases: Alias[] = [];
+    visit(document, {
+      Alias: (_, alias) => {
+        aliases.push(alias);
+      },
+    });
+    const culprit = aliases.find((alias) => alias.resolve(document) === undefined) ?? aliases.at(-1);
+    const got = cause instanceof Error ? cause.message : String(cause);
+    const where = `${path}, line ${lines.linePos(culprit?.range?.[0] ?? 0).line}`;
+    throw new MeaError('bad-input', { what: 'An alias that cannot be resolved', got, where }, { cause });
+  }
+}
+
+/** Reads no more than it takes to know that a file is too large, so that `/dev/zero` is one as well. */
+async function readText(path: string): Promise<string> {
+  const buffer = Buffer.alloc(MAX_CONFIG_BYTES + 1);
+  let length = 0;
+  try {
+    await using file = await open(path);
+    for (;;) {
+      const { bytesRead } = await file.read(buffer, length, buffer.length - length, null);
+      if (bytesRead === 0) break;
+      length += bytesRead;
+    }
   } catch (cause) {
     throw new MeaError('missing', { what: 'Cannot read the file', got: reasonOf(cause), where: path }, { cause });
   }
-  if (bytes.length <= MAX_CONFIG_BYTES) return bytes.toString('utf8');
+  if (length <= MAX_CONFIG_BYTES) return buffer.toString('utf8', 0, length);
   throw new MeaError('bad-input', {
     what: 'The file is too large for a configuration',
-    got: `${bytes.length} bytes`,
+    got: `more than ${MAX_CONFIG_BYTES} bytes`,
     wanted: `at most ${MAX_CONFIG_BYTES}`,
     where: path,
   });
@@ -90,6 +129,8 @@ function describeIssue(issue: z.core.$ZodIssue, place: Place): readonly Mistake[
 
 function valueText(value: unknown): string {
   if (value === undefined) return 'nothing';
+  // JSON has no word for .nan and .inf.
+  if (typeof value === 'number') return String(value);
   const text = JSON.stringify(value);
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }

@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { MeaError } from '../../protocols/errors.js';
 import type { ResponseTable } from '../../protocols/responses.js';
 import { toRecordedTable } from '../closed-loop/recorded-table.js';
@@ -37,6 +38,8 @@ export async function fitCommand(command: FitCommand, io: CliIo): Promise<ExitCo
   const baseline = await resolveBaseline(parsedBaseline, cultures, command);
   const analyses: NamedAnalysis[] = [];
   for (const culture of cultures) {
+    // A culture takes long enough that a signal should be heard before the next one.
+    await setImmediate();
     if (io.signal.aborted) return EXIT.interrupted;
     const { initialSessions, mixing } = culture;
     analyses.push(analyseNamed(culture.table, culture, { mode: command.mode, initialSessions, mixing, baseline }));
@@ -150,10 +153,24 @@ async function writeArrays(folder: string, analyses: readonly NamedAnalysis[]): 
   for (const { file, index, analysis } of analyses) {
     if (analysis.outcome.type !== 'fitted') continue;
     const target = join(folder, `${basename(file, extname(file))}-${index}`);
-    await mkdir(target, { recursive: true });
+    await makeFolder(target);
     for (const [name, shape, data] of arraysOf(analysis, analysis.outcome)) {
       await writeNpy(join(target, `${name}.npy`), { shape, data });
     }
+  }
+}
+
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true });
+  } catch (cause) {
+    const got = cause instanceof Error ? cause.message : String(cause);
+    const remedy = 'choose another folder';
+    throw new MeaError(
+      'storage',
+      { what: 'Cannot make the folder of the arrays', got, where: path, remedy },
+      { cause },
+    );
   }
 }
 

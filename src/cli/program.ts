@@ -1,8 +1,12 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { isMeaError } from '../../protocols/errors.js';
+import type { CompareCommand } from './compare-command.js';
 import { toExitCode } from './exit-code.js';
+import type { FitCommand } from './fit-command.js';
 import { EXIT, type CliIo, type ExitCode } from './io.js';
 import { programVersion } from './package-info.js';
+import type { ReplayCommand } from './replay-command.js';
+import type { RunCommand } from './run-command.js';
 
 /**
  * Runs `meactl` with the given arguments.
@@ -21,6 +25,7 @@ export async function runProgram(argv: readonly string[], io: CliIo): Promise<Ex
     return code;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.badInput;
+    if (io.signal.aborted && error === io.signal.reason) return EXIT.interrupted;
     io.stderr(`meactl: ${messageOf(error)}\n`);
     return toExitCode(error);
   }
@@ -58,23 +63,10 @@ function addRun(program: Command, io: CliIo, finish: Finish): void {
     .option('--ledger-batch <records>', 'records written to the ledger at once', wholeNumber, 1)
     .option('--no-report', 'do not write the report')
     .option('--json', 'print results as JSON on stdout, and nothing else', false)
-    .action(async (experiment: string | undefined, options: RunOptions) => {
+    .action(async (experiment: string | undefined, options: Omit<RunCommand, 'experiment'>) => {
       const { runCommand } = await import('./run-command.js');
       finish(await runCommand({ ...options, experiment }, io));
     });
-}
-
-interface RunOptions {
-  readonly rig?: string;
-  readonly out?: string;
-  readonly resume?: string;
-  readonly seed?: number;
-  readonly sessions?: number;
-  readonly realTime: boolean;
-  readonly batch?: number;
-  readonly ledgerBatch: number;
-  readonly report: boolean;
-  readonly json: boolean;
 }
 
 function addReplay(program: Command, io: CliIo, finish: Finish): void {
@@ -83,7 +75,7 @@ function addReplay(program: Command, io: CliIo, finish: Finish): void {
     .description('runs a recording through the loop and the model again, and says where it differs')
     .argument('<recording>', 'folder of a recorded run')
     .option('--json', 'print the outcome as JSON on stdout, and nothing else', false)
-    .action(async (recording: string, options: { readonly json: boolean }) => {
+    .action(async (recording: string, options: Omit<ReplayCommand, 'recording'>) => {
       const { replayCommand } = await import('./replay-command.js');
       finish(await replayCommand({ ...options, recording }, io));
     });
@@ -108,23 +100,10 @@ function addFit(program: Command, io: CliIo, finish: Finish): void {
     .option('--arrays <folder>', 'write the arrays of the model as .npy files')
     .option('--report <file.html>', 'write the report')
     .option('--json', 'print results as JSON on stdout, and nothing else', false)
-    .action(async (files: string[], options: FitOptions) => {
+    .action(async (files: string[], options: Omit<FitCommand, 'files'>) => {
       const { fitCommand } = await import('./fit-command.js');
       finish(await fitCommand({ ...options, files }, io));
     });
-}
-
-interface FitOptions {
-  readonly mode: 'published' | 'causal';
-  readonly baseline: string;
-  readonly control?: string;
-  readonly initialSessions?: number;
-  readonly trials: number;
-  readonly variable?: string;
-  readonly mixing?: number;
-  readonly arrays?: string;
-  readonly report?: string;
-  readonly json: boolean;
 }
 
 function addCompare(program: Command, io: CliIo, finish: Finish): void {
@@ -134,7 +113,7 @@ function addCompare(program: Command, io: CliIo, finish: Finish): void {
     .argument('<group...>', 'NAME=RESULT.json[,RESULT.json...] for each group, or one study file (.yaml)')
     .option('--seed <number>', 'seed of permutations and bootstraps', wholeNumber, 1)
     .option('--json', 'print the comparison as JSON on stdout, and nothing else', false)
-    .action(async (groups: string[], options: { readonly seed: number; readonly json: boolean }) => {
+    .action(async (groups: string[], options: Omit<CompareCommand, 'groups'>) => {
       const { compareCommand } = await import('./compare-command.js');
       finish(await compareCommand({ ...options, groups }, io));
     });

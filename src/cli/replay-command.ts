@@ -7,6 +7,7 @@ import { toRecordedRun, type RecordedRun } from '../closed-loop/recorded-run.js'
 import { runExperiment } from '../closed-loop/run-experiment.js';
 import { openRunFolder } from '../recording/run-folder.js';
 import { EXIT, type CliIo, type ExitCode } from './io.js';
+import { createPause } from './pause.js';
 import { readRecordedExperiment, type RecordedExperiment } from './recorded-experiment.js';
 
 export interface ReplayCommand {
@@ -23,8 +24,8 @@ export async function replayCommand(command: ReplayCommand, io: CliIo): Promise<
   const recorded = readRecordedExperiment(folder);
   const run = toRecordedRun(recorded.ledger.records, recorded.source);
   const sink = createComparingSink(run.records);
-  await repeat(recorded, run, { sink, io });
-  const difference = io.signal.aborted ? sink.difference() : sink.finish();
+  const refusal = await repeat(recorded, run, { sink, io });
+  const difference = io.signal.aborted ? sink.difference() : sink.finish(refusal);
   const { tornBytes } = recorded.ledger;
   const complete = run.records.at(-1)?.type === 'experiment-ended';
   if (command.json) {
@@ -38,7 +39,7 @@ export async function replayCommand(command: ReplayCommand, io: CliIo): Promise<
   } else {
     const { where, field, recorded: was, repeated } = difference;
     const what = field === '' ? 'the record' : field;
-    io.stdout(`first difference at ${where}: ${what} was ${was}, is ${repeated} on repetition\n`);
+    io.stdout(`first difference at ${where}: ${what}\n  recorded: ${was}\n  repeated: ${repeated}\n`);
   }
   if (tornBytes > 0) io.stderr(`meactl: the last record of the recording was cut off (${tornBytes} bytes)\n`);
   if (io.signal.aborted) return EXIT.interrupted;
@@ -51,16 +52,16 @@ interface Repetition {
   readonly io: CliIo;
 }
 
+/**
+ * Runs the engine on the recorded responses until a record differs or they end.
+ *
+ * @returns why the engine would not go on, where it refused a record or asked for more than there is
+ */
 async function repeat(
   { experiment, rig }: RecordedExperiment,
   run: RecordedRun,
   { sink, io }: Repetition,
-): Promise<void> {
-  const trials = run.trials.responses.length;
-  const stop = new AbortController();
-  io.signal.addEventListener('abort', () => {
-    stop.abort(io.signal.reason);
-  });
+): Promise<string | undefined> {
   const steps = runExperiment({
     experiment,
     rig,
@@ -68,20 +69,17 @@ async function repeat(
     source: createReplaySource(run.trials),
     ledger: sink,
     clock: systemClock(),
-    signal: stop.signal,
+    signal: io.signal,
   });
-  let done = 0;
-  if (trials === 0) stop.abort(new Error('nothing recorded'));
+  const pause = createPause();
   try {
     while ((await steps.next()).done !== true) {
-      done++;
-      // A recording that stops early is repeated as far as it goes.
-      if (done === trials && trials < experiment.sessions * experiment.trials)
-        stop.abort(new Error('end of the recording'));
-      if (sink.difference() !== undefined) return;
+      if (sink.difference() !== undefined) return undefined;
+      await pause();
     }
+    return undefined;
   } catch (error) {
-    // A damaged recording may make the engine refuse a trial; the difference that led there is the better news.
-    if (sink.difference() === undefined || !isMeaError(error)) throw error;
+    if (isMeaError(error)) return error.message;
+    throw error;
   }
 }

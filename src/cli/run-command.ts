@@ -11,8 +11,8 @@ import { mixedSourcePolicy } from '../closed-loop/pattern-policy.js';
 import { paceSource } from '../closed-loop/paced-source.js';
 import { catchUp, toRecordedRun } from '../closed-loop/recorded-run.js';
 import { rigSchema, type Rig } from '../closed-loop/rig.js';
-import { runExperiment, type ExperimentResult } from '../closed-loop/run-experiment.js';
-import { openLedgerWriter, type LedgerWriter } from '../recording/ledger-writer.js';
+import { assertFitting, runExperiment, type ExperimentResult } from '../closed-loop/run-experiment.js';
+import { deferLedgerWriter, openLedgerWriter, type LedgerWriter } from '../recording/ledger-writer.js';
 import { createRunFolder, openRunFolder, type RunFolder } from '../recording/run-folder.js';
 import { readNewestState } from '../recording/source-state.js';
 import { writeWholeFile } from '../recording/whole-file.js';
@@ -22,6 +22,7 @@ import { openEmulator } from './emulator.js';
 import { EXIT, type CliIo, type ExitCode } from './io.js';
 import { openLog } from './log.js';
 import { packageFolder, programVersion } from './package-info.js';
+import { createPause } from './pause.js';
 import { openProgress } from './progress.js';
 import { readRecordedExperiment } from './recorded-experiment.js';
 
@@ -99,6 +100,7 @@ async function startRun(command: RunCommand, io: CliIo): Promise<RunSession> {
   const rig = await readConfigFile(configPath(command.rig ?? 'emulated', 'rigs'), rigSchema);
   const clock = systemClock();
   const emulator = await openEmulator(experiment, rig);
+  assertFitting(experiment, emulator.description);
   const source = command.realTime ? paceSource(emulator, clock, io.signal) : emulator;
   const stamp = new Date(clock.wallMs()).toISOString().replaceAll(/[:.]/g, '-');
   const folder = createRunFolder(command.out ?? join('recordings', `${experiment.name}-${stamp}`));
@@ -147,14 +149,15 @@ async function resumeRun(command: RunCommand, path: string, io: CliIo): Promise<
   const emulator = await openEmulator(experiment, rig);
   const position = { trials: run.trials.responses.length, rests: run.rests };
   await restoreEmulator(emulator, folder, { run, position, io });
-  const writer = openLedgerWriter({
-    paths: folder,
-    batchRecords: command.ledgerBatch,
-    continued: { ...position, wholeBytes: ledger.wholeBytes },
-  });
   const [session, trial] = [Math.floor(position.trials / experiment.trials), position.trials % experiment.trials];
-  // A run that died between its last trial and its report has only the report left to do.
-  if (!hasEnded) writer.append({ type: 'resumed', session, trial });
+  // Opened by the first new record: a recording that turns out not to be repeatable stays as it is, and a run that died
+  // between its last trial and its report has only the report left to do.
+  const writer = deferLedgerWriter(() => {
+    const continued = { ...position, wholeBytes: ledger.wholeBytes };
+    const opened = openLedgerWriter({ paths: folder, batchRecords: command.ledgerBatch, continued });
+    opened.append({ type: 'resumed', session, trial });
+    return opened;
+  });
   const live = command.realTime ? paceSource(emulator, systemClock(), io.signal) : emulator;
   const sink = createContinuingSink(run.records, writer, (difference) => {
     throw new MeaError('bad-format', {
@@ -185,6 +188,7 @@ async function restoreEmulator(emulator: ResumableSource, folder: RunFolder, at:
 async function carryOut(session: RunSession, command: RunCommand, io: CliIo): Promise<ExperimentResult | undefined> {
   const { experiment, rig, source, sink } = session;
   const progress = await openProgress(experiment, io);
+  const pause = createPause();
   const log = await openLog(io);
   log.info({ folder: session.folder.path, provenance: source.description.provenance }, 'run');
   try {
@@ -205,6 +209,7 @@ async function carryOut(session: RunSession, command: RunCommand, io: CliIo): Pr
         return step.value;
       }
       progress.update(step.value);
+      await pause();
       if (step.value.trials === experiment.trials) log.info({ session: step.value.session }, 'session done');
     }
   } finally {

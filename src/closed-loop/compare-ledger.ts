@@ -18,8 +18,12 @@ export interface ComparingSink extends LedgerSink {
   difference(): LedgerDifference | undefined;
   /** Records compared so far. */
   compared(): number;
-  /** To be called at the end: records that the run did not repeat are a difference too. */
-  finish(): LedgerDifference | undefined;
+  /**
+   * To be called at the end: records that the run did not repeat are a difference too.
+   *
+   * @param refusal why the run did not go on, where it ended with an error
+   */
+  finish(refusal?: string): LedgerDifference | undefined;
 }
 
 /**
@@ -42,15 +46,17 @@ export function createComparingSink(recorded: readonly LedgerRecord[]): Comparin
     saveSourceState: () => undefined,
     difference: () => difference,
     compared: () => Math.min(index, recorded.length),
-    finish() {
-      difference ??= index < recorded.length ? compareRecords(index, recorded[index], undefined) : undefined;
+    finish(refusal) {
+      const missing = index < recorded.length ? compareRecords(index, recorded[index], undefined) : undefined;
+      difference ??= missing && { ...missing, repeated: refusal ?? missing.repeated };
       return difference;
     },
   };
 }
 
 /**
- * A sink for a run that goes on: the records that are there already are compared, the others are passed on.
+ * A sink for a run that goes on: the records that are there already are compared, the others are passed on. Nothing is
+ * passed on before all of them have been compared, not even an interruption: it changes nothing.
  *
  * @param onDifference is called when the run does not repeat what was recorded, and must throw
  */
@@ -62,10 +68,11 @@ export function createContinuingSink(
   let index = 0;
   return {
     append(record) {
-      if (index >= recorded.length || isInterruption(record)) {
+      if (index >= recorded.length) {
         sink.append(record);
         return;
       }
+      if (isInterruption(record)) return;
       const difference = compareRecords(index, recorded[index], record);
       if (difference !== undefined) onDifference(difference);
       index++;

@@ -2,7 +2,12 @@ import type { Clock } from '../../protocols/clock.js';
 import { MeaError } from '../../protocols/errors.js';
 import { LEDGER_VERSION, type LedgerSink, type SessionEnded } from '../../protocols/ledger.js';
 import { assertResponseTable, type ResponseTable } from '../../protocols/responses.js';
-import { isResumable, type TrialRequest, type TrialSource } from '../../protocols/trial.js';
+import {
+  isResumable,
+  type TrialRequest,
+  type TrialSource,
+  type TrialSourceDescription,
+} from '../../protocols/trial.js';
 import { sampleIndex, seconds } from '../../protocols/units.js';
 import { createOnlineModel, endOnlineSession, observeOnlineTrial, type OnlineModel } from '../model/online-model.js';
 import { tracePreference } from '../model/trace-selectivity.js';
@@ -85,17 +90,27 @@ interface RunState {
   last: SessionEnded | undefined;
 }
 
-function prepare({ experiment, source, clock }: ExperimentRun): RunState {
-  const { electrodes, sampleRateHz, stimulatedElectrodes } = source.description;
+/**
+ * Checks that a source has the inputs that an experiment stimulates. `runExperiment` does so too; who makes folders for a
+ * run does it before.
+ *
+ * @throws MeaError `bad-input`
+ */
+export function assertFitting(experiment: Experiment, { stimulatedElectrodes }: TrialSourceDescription): void {
   const inputCount = experiment.sources * experiment.inputsPerBlock;
-  if (stimulatedElectrodes.length !== inputCount) {
-    throw new MeaError('bad-input', {
-      what: 'Experiment and rig do not fit together',
-      got: `${stimulatedElectrodes.length} stimulated electrodes`,
-      wanted: `${experiment.sources} sources x ${experiment.inputsPerBlock} inputs per block = ${inputCount}`,
-      remedy: 'change inputsPerBlock in the experiment or the stimulated electrodes in the rig',
-    });
-  }
+  if (stimulatedElectrodes.length === inputCount) return;
+  throw new MeaError('bad-input', {
+    what: 'Experiment and rig do not fit together',
+    got: `${stimulatedElectrodes.length} stimulated electrodes`,
+    wanted: `${experiment.sources} sources x ${experiment.inputsPerBlock} inputs per block = ${inputCount}`,
+    remedy: 'change inputsPerBlock in the experiment or the stimulated electrodes in the rig',
+  });
+}
+
+function prepare({ experiment, source, clock }: ExperimentRun): RunState {
+  assertFitting(experiment, source.description);
+  const { electrodes, sampleRateHz } = source.description;
+  const inputCount = experiment.sources * experiment.inputsPerBlock;
   const rows = experiment.sessions * experiment.trials;
   return {
     model: createOnlineModel({ design: toDesign(experiment), electrodes, baseline: experiment.baseline }),
@@ -144,7 +159,7 @@ async function* runBatch(run: ExperimentRun, state: RunState, batch: Batch): Asy
   for await (const response of endedByAbort(source.run(batch.requests, signal), signal)) {
     latency.endResponse();
     const request = batch.requests[index]!;
-    assertCountable(request, response, table.electrodeCount);
+    assertCountable(request, response, source.description);
     const sources = batch.sources.subarray(index * experiment.sources, (index + 1) * experiment.sources);
     latency.startUpdate();
     const estimate = observeOnlineTrial(model, { sources, inputs: request.inputs, counts: response.counts });

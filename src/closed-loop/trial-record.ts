@@ -1,6 +1,6 @@
 import { MeaError } from '../../protocols/errors.js';
 import type { TrialRecord } from '../../protocols/ledger.js';
-import type { TrialRequest, TrialResponse } from '../../protocols/trial.js';
+import type { TrialRequest, TrialResponse, TrialSourceDescription } from '../../protocols/trial.js';
 import { sampleIndex } from '../../protocols/units.js';
 import type { TrialEstimate } from '../model/online-model.js';
 
@@ -45,11 +45,12 @@ export function toTrialResponse(record: TrialRecord): TrialResponse {
 }
 
 /**
- * Checks that a response is data: the trial asked for, delivered at its sample, with a count for every electrode.
+ * Checks that a response is data: the trial asked for, delivered at its sample, with a count for every electrode from the
+ * window that the source describes.
  *
  * @throws MeaError `bad-input`; a late, refused or missing stimulus is never counted as data
  */
-export function assertCountable(request: TrialRequest, response: TrialResponse, electrodes: number): void {
+export function assertCountable(request: TrialRequest, response: TrialResponse, source: TrialSourceDescription): void {
   const where = `session ${request.session}, trial ${request.trial}`;
   if (response.session !== request.session || response.trial !== request.trial) {
     throw new MeaError('bad-input', {
@@ -76,11 +77,20 @@ export function assertCountable(request: TrialRequest, response: TrialResponse, 
       where,
     });
   }
-  if (response.counts.length !== electrodes) {
+  const window = source.responseWindowMs.map((ms) => request.atSample + Math.round((ms * source.sampleRateHz) / 1000));
+  if (response.window.some((sample, i) => sample !== window[i])) {
+    throw new MeaError('bad-input', {
+      what: 'The counts of a response come from another window than the source describes',
+      got: `samples ${response.window.join(' to ')}`,
+      wanted: window.join(' to '),
+      where,
+    });
+  }
+  if (response.counts.length !== source.electrodes) {
     throw new MeaError('bad-input', {
       what: 'A response has the wrong number of electrodes',
       got: String(response.counts.length),
-      wanted: String(electrodes),
+      wanted: String(source.electrodes),
       where,
     });
   }

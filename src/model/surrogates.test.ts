@@ -5,7 +5,7 @@ import { emulateResponses } from '../../tests/helpers/response-tables.js';
 import { designOf } from './analysis.js';
 import { fitPublished, publishedTraces } from './fit-published.js';
 import { computeSurrogates, energyCurve, type CurveData, type EnergyCurve } from './surrogates.js';
-import { tracePreference, traceSelectivity } from './trace-selectivity.js';
+import { traceSelectivity } from './trace-selectivity.js';
 
 const TABLE = emulateResponses({ seed: 1, sessions: 30 });
 const DESIGN = designOf(TABLE, { initialSessions: 5, mixing: 0.25 });
@@ -140,26 +140,5 @@ describe('the surrogates', () => {
   it('leave the data as they were', () => {
     expect(hasSameBytes(data.traces, publishedTraces(TABLE, 5).traces)).toBe(true);
     expect(hasSameBytes(data.states, publishedTraces(TABLE, 5).states)).toBe(true);
-  });
-});
-
-describe('selectivity of traces', () => {
-  const design = { sessions: 2, trialsPerSession: 4, initialSessions: 1, sourceCount: 2, inputsPerBlock: 1, mixing: 0 };
-  const states = Uint8Array.from([2, 1, 3, 0, 2, 2, 1, 1]);
-  const traces = Float64Array.from([
-    ...[5, 2, 9, 9, 8, 6, 1, 3], // ensemble 1
-    ...[1, 4, 9, 9, 2, 4, 3, 5], // ensemble 2
-  ]);
-
-  it('is the own source alone less the other alone, mean over ensembles', () => {
-    // session 1: (5 - 2 + 4 - 1) / 2; session 2: (7 - 2 + 4 - 3) / 2
-    expect(tracePreference(traces, states, { design, first: 0, end: 1 })).toBe(3);
-    expect(tracePreference(traces, states, { design, first: 1, end: 2 })).toBe(3);
-    // trials count, not sessions: ensemble 1 (5 + 8 + 6) / 3 - (2 + 1 + 3) / 3, ensemble 2 (4 + 3 + 5) / 3 - 7 / 3
-    expect(tracePreference(traces, states, { design, first: 0, end: 2 })).toBeCloseTo((13 + 5) / 3 / 2, 14);
-  });
-
-  it('is not a number where no trial shows one source alone', () => {
-    expect(tracePreference(traces, new Uint8Array(8), { design, first: 0, end: 2 })).toBeNaN();
   });
 });

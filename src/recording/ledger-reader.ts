@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { z } from 'zod';
 import { MeaError } from '../../protocols/errors.js';
 import { LEDGER_VERSION, type ExperimentStarted, type LedgerRecord } from '../../protocols/ledger.js';
 import { ledgerRecordSchema } from './ledger-schema.js';
@@ -42,16 +43,22 @@ export function startOf({ records, path }: StoredLedger): ExperimentStarted {
       where: path,
     });
   }
-  if (first.version > LEDGER_VERSION) {
-    throw new MeaError('bad-format', {
-      what: 'The recording is newer than this program',
-      got: `ledger version ${first.version}`,
-      wanted: `at most ${LEDGER_VERSION}`,
-      where: path,
-      remedy: 'use a newer meactl',
-    });
-  }
   return first;
+}
+
+const versioned = z.object({ type: z.literal('experiment-started'), version: z.number() });
+
+/** Before anything else is asked of a record: a newer version may have records that this one does not know. */
+function assertNotNewer(value: unknown, where: string): void {
+  const { data } = versioned.safeParse(value);
+  if (data === undefined || data.version <= LEDGER_VERSION) return;
+  throw new MeaError('bad-format', {
+    what: 'The recording is newer than this program',
+    got: `ledger version ${data.version}`,
+    wanted: `at most ${LEDGER_VERSION}`,
+    where,
+    remedy: 'use a newer meactl',
+  });
 }
 
 function readBytes(path: string): Buffer {
@@ -77,6 +84,7 @@ function parseRecord(line: string, where: string): LedgerRecord {
       { cause },
     );
   }
+  assertNotNewer(value, where);
   const parsed = ledgerRecordSchema.safeParse(value);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;

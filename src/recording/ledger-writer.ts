@@ -33,7 +33,7 @@ export function openLedgerWriter({ paths, batchRecords, continued }: LedgerWrite
   const ledger = openForAppending(paths.ledger);
   const latency = openForAppending(paths.latency);
   // A line that was cut off holds no whole record, and nothing may be appended to it.
-  if (continued !== undefined) ftruncateSync(ledger.fd, continued.wholeBytes);
+  if (continued !== undefined) truncate(ledger, continued.wholeBytes);
   const slots = openStateSlots(paths.state);
   const position = { trials: continued?.trials ?? 0, rests: continued?.rests ?? 0 };
   let lines: string[] = [];
@@ -72,6 +72,26 @@ export function openLedgerWriter({ paths, batchRecords, continued }: LedgerWrite
   };
 }
 
+/** A writer that is opened by the first thing written to it; closing it before opens nothing. */
+export function deferLedgerWriter(open: () => LedgerWriter): LedgerWriter {
+  let opened: LedgerWriter | undefined;
+  const writer = (): LedgerWriter => (opened ??= open());
+  return {
+    append(record) {
+      writer().append(record);
+    },
+    appendLatency(record) {
+      writer().appendLatency(record);
+    },
+    saveSourceState(state) {
+      writer().saveSourceState(state);
+    },
+    close() {
+      opened?.close();
+    },
+  };
+}
+
 function count(position: { trials: number; rests: number }, record: LedgerRecord): void {
   if (record.type === 'trial') position.trials++;
   if (record.type === 'rest') position.rests++;
@@ -87,6 +107,14 @@ function openForAppending(path: string): OpenFile {
     return { fd: openSync(path, 'a'), path };
   } catch (cause) {
     throw storageError('Cannot open the file for writing', path, cause);
+  }
+}
+
+function truncate({ fd, path }: OpenFile, bytes: number): void {
+  try {
+    ftruncateSync(fd, bytes);
+  } catch (cause) {
+    throw storageError('Cannot cut off the torn last line', path, cause);
   }
 }
 

@@ -2,11 +2,11 @@ import type { CultureAnalysis, FittedCulture } from '../model/analysis.js';
 import type { EnergyCurve } from '../model/surrogates.js';
 import type { Figure } from './figure.js';
 import { renderTable } from './figure.js';
-import { capitalise, formatFixed } from './format.js';
+import { capitalise, formatFixed, MISSING } from './format.js';
 import type { Content, Markup } from './markup.js';
 import { COLOURS, type LineStyle } from './palette.js';
 import { drawSessionChart, nameOfShade } from './session-chart.js';
-import { nameWindow } from './session-window.js';
+import { finalWindow, nameWindow } from './session-window.js';
 import { energyWords, unlearnedWords } from './words.js';
 
 const OBSERVED: LineStyle = { colour: COLOURS.vermillion, width: 2.2, marker: 'circle' };
@@ -21,12 +21,12 @@ export function energyFigure({ design }: CultureAnalysis, { arrays, energy }: Fi
   const { sessions, initialSessions } = design;
   const { observed, surrogates } = energy;
   const below = Float64Array.from(arrays.freeEnergy, (value, t) => arrays.unlearnedFreeEnergy[t]! - value);
-  const lastName = nameWindow({ first: sessions - initialSessions, end: sessions });
+  const lastName = nameWindow(finalWindow(design));
   const staticCurves = surrogates.staticCulture.map(({ freeEnergy }) => freeEnergy);
   return {
     title: 'Free energy L and its surrogates',
     words: `${energyWords(energy, lastName)} ${unlearnedWords(below[sessions - 1]!, sessions)}`,
-    caption: `L is the sum over ensembles and trials of a session, in nats. Surrogates take one thing away each. Static culture: the sessions after the first ${initialSessions} are drawn anew from them, so that nothing changes; band: all ${staticCurves.length} draws. Reversed: sessions in backward order. Shuffled: later sessions in random order. Rolled: responses shifted against stimuli by some trials. ${capitalise(nameOfShade(design))}.`,
+    caption: `L is the sum over ensembles and trials of a session, in nats. Surrogates take one thing away each. Static culture: the sessions after the first ${initialSessions} are drawn anew from them, so that nothing changes; band: all ${staticCurves.length} draws (L is high where a draw is a very early session, which later W fits badly). Reversed: sessions in backward order. Shuffled: later sessions in random order. Rolled: responses shifted against stimuli by some trials. ${capitalise(nameOfShade(design))}.`,
     legend: [
       { label: 'observed', style: OBSERVED },
       { label: 'static culture, mean', style: STATIC },
@@ -73,7 +73,7 @@ export function energyFigure({ design }: CultureAnalysis, { arrays, energy }: Fi
         }),
       },
     ],
-    table: fallTable({ observed, surrogates, beatsStatic: energy.beatsStatic }, lastName),
+    table: fallTable(energy, lastName),
   };
 }
 
@@ -93,17 +93,13 @@ function meanCurve(curves: readonly EnergyCurve[]): Float64Array {
   );
 }
 
-function fallTable(
-  { observed, surrogates }: Pick<FittedCulture['energy'], 'observed' | 'surrogates' | 'beatsStatic'>,
-  lastName: string,
-): Markup {
-  const row = (label: string, curves: readonly EnergyCurve[]): readonly Content[] => {
+function fallTable({ observed, surrogates }: FittedCulture['energy'], lastName: string): Markup {
+  const row = (label: string, curves: readonly EnergyCurve[], hasSelectivity = true): readonly Content[] => {
     const falls = curves.map(({ fall }) => fall);
     const range =
-      curves.length === 1
-        ? formatFixed(undefined, 1)
-        : `${formatFixed(Math.min(...falls), 1)} to ${formatFixed(Math.max(...falls), 1)}`;
-    return [label, formatFixed(meanOf(falls), 1), range, formatFixed(meanOf(curves.map((c) => c.selectivity)), 3)];
+      curves.length === 1 ? MISSING : `${formatFixed(Math.min(...falls), 1)} to ${formatFixed(Math.max(...falls), 1)}`;
+    const selectivity = hasSelectivity ? formatFixed(meanOf(curves.map((curve) => curve.selectivity)), 3) : MISSING;
+    return [label, formatFixed(meanOf(falls), 1), range, selectivity];
   };
   return renderTable({
     caption: `Fall of L from session 1 to ${lastName} (mean), nats, and selectivity in x there`,
@@ -113,7 +109,8 @@ function fallTable(
       row('static culture', surrogates.staticCulture),
       row('reversed', [surrogates.reversed]),
       row('shuffled', surrogates.shuffled),
-      row('rolled', surrogates.rolled),
+      // rolling breaks the pairing that a selectivity would be about
+      row('rolled', surrogates.rolled, false),
     ],
   });
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatFixed, formatNats, formatNumber, formatShare, formatSpikes, listInWords } from './format.js';
+import { formatFixed, formatNats, formatNumber, formatShare, listInWords } from './format.js';
 
 describe('formatNumber', () => {
   it('keeps three significant digits and all of the integer part', () => {
@@ -41,8 +41,7 @@ describe('formatFixed and its kin', () => {
   it('gives units, and a bare dash without a number', () => {
     expect(formatShare(0.54)).toBe('54 %');
     expect(formatNats(-3.14)).toBe('−3.1 nats');
-    expect(formatSpikes(1.5)).toBe('1.50 spikes per trial');
-    expect([formatShare(Number.NaN), formatNats(undefined), formatSpikes(Number.NaN)]).toEqual(['–', '–', '–']);
+    expect([formatShare(Number.NaN), formatNats(undefined)]).toEqual(['–', '–']);
   });
 
   it('lists in words', () => {

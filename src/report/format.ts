@@ -37,11 +37,6 @@ export function formatNats(value: number | undefined): string {
   return value === undefined || !Number.isFinite(value) ? MISSING : `${formatFixed(value, 1)} nats`;
 }
 
-/** Spikes per trial, to two decimals. */
-export function formatSpikes(value: number | undefined): string {
-  return value === undefined || !Number.isFinite(value) ? MISSING : `${formatFixed(value, 2)} spikes per trial`;
-}
-
 /** `a`, `a and b`, `a, b and c`. */
 export function listInWords(items: readonly (string | number)[]): string {
   if (items.length <= 1) return items.join('');

@@ -11,7 +11,10 @@ const design: ExperimentDesign = {
   mixing: 0.25,
 };
 
-function arraysOf(x: (row: number) => number, xp: (row: number) => number): ReturnType<typeof createModelRun>['arrays'] {
+function arraysOf(
+  x: (row: number) => number,
+  xp: (row: number) => number,
+): ReturnType<typeof createModelRun>['arrays'] {
   const { arrays } = createModelRun(design);
   arrays.x.forEach((_, row) => (arrays.x[row] = x(row)));
   arrays.xp.forEach((_, row) => (arrays.xp[row] = xp(row)));

@@ -42,7 +42,9 @@ describe('renderReport', () => {
     expect(links.filter((link) => !link.startsWith('href="#'))).toEqual([]);
     expect(page.replaceAll('xmlns="http://www.w3.org/2000/svg"', '')).not.toMatch(/https?:|\/\//);
     expect(page).not.toMatch(/<(?:script|link|iframe|object|embed|img|foreignObject)\b/i);
-    expect(page).toContain(`http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'`);
+    expect(page).toContain(
+      `http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'`,
+    );
   });
 
   it('names every drawing and gives every figure words and a caption', () => {

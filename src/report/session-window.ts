@@ -16,6 +16,11 @@ export function lastWindow({ sessions, initialSessions }: ExperimentDesign): Ses
   return { first: Math.max(initialSessions, sessions - initialSessions), end: sessions };
 }
 
+/** The last sessions, as many as there are initial ones, whether or not they are among them: what verdict and fall of L look at. */
+export function finalWindow({ sessions, initialSessions }: ExperimentDesign): SessionWindow {
+  return { first: sessions - initialSessions, end: sessions };
+}
+
 /** `sessions 91–100` or `session 3`, counted from 1 as people do. */
 export function nameWindow({ first, end }: SessionWindow): string {
   return end - first === 1 ? `session ${end}` : `sessions ${first + 1}–${end}`;

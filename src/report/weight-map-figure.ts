@@ -118,6 +118,7 @@ function markNegative(
         x: ({ input }: Cell) => input + 1,
         y: ({ ensemble }: Cell) => ensemble + 1,
         text: () => '−',
+        fontSize: 8,
         fill: ({ value }: Cell) => (-value > 0.6 * reach ? 'white' : 'black'),
       },
     ),

@@ -97,9 +97,9 @@ describe('words about predictions', () => {
   });
 
   it('say when W has not changed', () => {
-    expect(
-      weightMapWords({ correlation: 1, changeCorrelation: undefined, changeRatio: undefined, session: 3 }),
-    ).toBe('In session 3 observed and predicted W correlate 1.00. Observed W has not changed since the calibration.');
+    expect(weightMapWords({ correlation: 1, changeCorrelation: undefined, changeRatio: undefined, session: 3 })).toBe(
+      'In session 3 observed and predicted W correlate 1.00. Observed W has not changed since the calibration.',
+    );
   });
 });
 
@@ -167,7 +167,9 @@ describe('words about the verdict and its grounds', () => {
   });
 
   it('allow to compare phi only under a control baseline', () => {
-    expect(baselineWords({ value: 2.64037, source: 'control' })).toBe('2.640 spikes per trial, mean over control cultures');
+    expect(baselineWords({ value: 2.64037, source: 'control' })).toBe(
+      '2.640 spikes per trial, mean over control cultures',
+    );
     expect(phiNote({ value: 1, source: 'control' })).toMatch(/^comparable/);
     expect(phiNote({ value: 1, source: 'group' })).toMatch(/^not comparable/);
   });
