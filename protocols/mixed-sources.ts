@@ -33,7 +33,14 @@ export function inputCountOf(design: MixingDesign): number {
  */
 export function drawPattern(design: MixingDesign, trials: number, random: RandomStream): StimulusPattern {
   const { sourceCount, inputsPerBlock, mixing } = design;
-  if (!(sourceCount >= 2 && mixing >= 0 && mixing <= 1 && inputsPerBlock >= 1)) {
+  if (!(
+    Number.isInteger(sourceCount) &&
+    sourceCount >= 2 &&
+    mixing >= 0 &&
+    mixing <= 1 &&
+    Number.isInteger(inputsPerBlock) &&
+    inputsPerBlock >= 1
+  )) {
     throw new MeaError('bad-input', {
       what: 'Bad mixing design',
       got: `${sourceCount} sources, mixing ${mixing}, ${inputsPerBlock} inputs per block`,

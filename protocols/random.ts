@@ -8,7 +8,7 @@ export interface RandomStream {
   uniform53(): number;
   /** Standard normal deviate (polar method of Marsaglia & Bray 1964). */
   normal(): number;
-  /** Uniform integer in [0, limit), unbiased. */
+  /** Uniform integer in [0, limit), unbiased; limit is an integer from 1 to 2^32. */
   integer(limit: number): number;
 }
 

@@ -131,8 +131,17 @@ function valueText(value: unknown): string {
   if (value === undefined) return 'nothing';
   // JSON has no word for .nan and .inf.
   if (typeof value === 'number') return String(value);
-  const text = JSON.stringify(value);
+  const text = jsonText(value);
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+}
+
+/** An anchor may be used inside itself. */
+function jsonText(value: unknown): string {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return 'a value that holds itself';
+  }
 }
 
 function wantedText(issue: z.core.$ZodIssue): string {

@@ -17,7 +17,13 @@ import type { BaselineSource } from './culture-comparison.js';
 import { predictEmpirically } from './empirical-predictor.js';
 import { jaccardIndex, chooseEnsembles } from './ensembles.js';
 import { fitPublished, publishedTraces, tracesOf, type EnsembleTraces } from './fit-published.js';
-import { finalJointLikelihood, type ExperimentDesign, type ModelArrays, type ModelRun } from './model-run.js';
+import {
+  finalJointLikelihood,
+  lastSessionCount,
+  type ExperimentDesign,
+  type ModelArrays,
+  type ModelRun,
+} from './model-run.js';
 import { fitCausal } from './online-model.js';
 import type { SessionStatistics } from './session-statistics.js';
 import { computeSurrogates, energyCurve, type CurveData, type EnergyCurve, type Surrogates } from './surrogates.js';
@@ -271,7 +277,7 @@ function compare(data: ComparisonData): Comparison {
     lagOneFilter: errorOf(predictWithWeights(data, (session) => session)),
     empirical: errorOf(empirical.predicted),
   };
-  const last = Math.min(initialSessions, sessions - initialSessions);
+  const last = lastSessionCount(design);
   const lastErrors = {
     published: meanOfLast(errors.published, last),
     constantMean: meanOfLast(errors.constantMean, last),

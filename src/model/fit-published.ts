@@ -60,7 +60,7 @@ export function tracesOf(
  * The published analysis after its ensembles are chosen: normalisation against baseline B, model, prediction, errors.
  *
  * @param baseline B in spikes per trial: the culture's own, or the mean over a condition's cultures
- * @throws nothing; every ensemble must have a member
+ * Every ensemble must have a member: an empty one has no response to normalise.
  */
 export function fitPublished(table: ResponseTable, culture: EnsembleTraces, options: PublishedFitOptions): ModelRun {
   const { design, baseline } = options;

@@ -28,6 +28,14 @@ export interface ExperimentDesign extends MixingDesign {
   readonly initialSessions: number;
 }
 
+/** How many sessions at the end are called the last ones: as many as calibrate, and never one of those. */
+export function lastSessionCount({
+  sessions,
+  initialSessions,
+}: Pick<ExperimentDesign, 'sessions' | 'initialSessions'>): number {
+  return Math.min(initialSessions, sessions - initialSessions);
+}
+
 /** Everything the model says about a culture, as arrays over the whole experiment. T sessions, K trials, n ensembles, J inputs. */
 export interface ModelArrays {
   /** (n, T K) normalised responses in [0, 1] */

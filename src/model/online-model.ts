@@ -39,6 +39,8 @@ export interface OnlineModel {
   readonly initialCounts: Uint16Array;
   /** Trials observed so far. */
   row: number;
+  /** Sessions ended so far. */
+  sessionsEnded: number;
   calibration: Calibration | undefined;
 }
 
@@ -110,6 +112,7 @@ export function createOnlineModel({ design, electrodes, baseline }: OnlineModelO
     }),
     initialCounts: new Uint16Array(design.initialSessions * design.trialsPerSession * electrodes),
     row: 0,
+    sessionsEnded: 0,
     calibration: undefined,
   };
 }
@@ -121,6 +124,7 @@ export function createOnlineModel({ design, electrodes, baseline }: OnlineModelO
  */
 export function observeOnlineTrial(model: OnlineModel, trial: ObservedTrial): TrialEstimate | undefined {
   const { design, electrodes, row } = model;
+  assertNextTrial(model, trial);
   const session = Math.floor(row / design.trialsPerSession);
   const state = stateOf(trial.sources, 0, design.sourceCount);
   model.inputs.set(trial.inputs, row * trial.inputs.length);
@@ -132,6 +136,24 @@ export function observeOnlineTrial(model: OnlineModel, trial: ObservedTrial): Tr
     return undefined;
   }
   return estimateTrial(model, row, trial.counts);
+}
+
+function assertNextTrial({ design, electrodes, row, sessionsEnded }: OnlineModel, trial: ObservedTrial): void {
+  const { trialsPerSession, sourceCount, inputsPerBlock } = design;
+  if (row >= (sessionsEnded + 1) * trialsPerSession || row >= design.sessions * trialsPerSession) {
+    throw new MeaError('bad-input', {
+      what: 'A trial beyond the session',
+      got: `trial ${row}`,
+      wanted: `at most ${trialsPerSession} trials in each of ${design.sessions} sessions, endOnlineSession after each`,
+    });
+  }
+  const sizes = [trial.sources.length, trial.inputs.length, trial.counts.length];
+  if (sizes[0] === sourceCount && sizes[1] === sourceCount * inputsPerBlock && sizes[2] === electrodes) return;
+  throw new MeaError('bad-input', {
+    what: 'A trial of the wrong size',
+    got: `${sizes.join(', ')} sources, inputs, electrodes`,
+    wanted: `${sourceCount}, ${sourceCount * inputsPerBlock}, ${electrodes}`,
+  });
 }
 
 /** Ends the running session: exact responses, free energy, plastic update; after the last initial session, calibration. */
@@ -146,6 +168,7 @@ export function endOnlineSession(model: OnlineModel): void {
       where: `session ${Math.floor(finished) + 1}`,
     });
   }
+  model.sessionsEnded = finished;
   if (finished === design.initialSessions) {
     model.calibration = calibrate(model);
     if (model.calibration.type === 'calibrated') {

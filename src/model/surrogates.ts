@@ -1,7 +1,7 @@
 import { openRandomStream, shuffleInPlace } from '../../protocols/random.js';
 import { PUBLISHED_PRIOR_TRIALS } from './accumulators.js';
 import { calibrateCausal, normaliseSession } from './causal-normaliser.js';
-import type { ExperimentDesign } from './model-run.js';
+import { lastSessionCount, type ExperimentDesign } from './model-run.js';
 import { codeGroups, packInputs, type TrialInputs } from './packed-inputs.js';
 import { normalisePublished, traceMeans } from './published-normaliser.js';
 import { stateCountOf } from './states.js';
@@ -33,9 +33,9 @@ export interface CurveData {
 export interface EnergyCurve {
   /** (T) nats */
   readonly freeEnergy: Float64Array;
-  /** Fall of the free energy: first session less the mean of the last `initialSessions` sessions, nats. */
+  /** Fall of the free energy: first session less the mean of the last sessions, nats. */
   readonly fall: number;
-  /** Selectivity in x over the last `initialSessions` sessions: `traceSelectivity`. */
+  /** Selectivity in x over the last sessions: `traceSelectivity`. */
   readonly selectivity: number;
 }
 
@@ -114,12 +114,13 @@ export function energyCurve(data: CurveData, roll = 0): EnergyCurve {
     if ((row + 1) % trials === 0) outcomes.push(endSession(core));
   }
   const freeEnergy = withThresholds(outcomes, initialSessions);
+  const count = lastSessionCount(design);
   let last = 0;
-  for (let session = sessions - initialSessions; session < sessions; session++) last += freeEnergy[session]!;
-  const range = { first: sessions - initialSessions, end: sessions };
+  for (let session = sessions - count; session < sessions; session++) last += freeEnergy[session]!;
+  const range = { first: sessions - count, end: sessions };
   return {
     freeEnergy,
-    fall: freeEnergy[0]! - last / initialSessions,
+    fall: freeEnergy[0]! - last / count,
     selectivity: traceSelectivity(x, data.states, { ...range, design }),
   };
 }

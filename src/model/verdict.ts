@@ -1,4 +1,5 @@
 import type { ResponseTable } from '../../protocols/responses.js';
+import { lastSessionCount } from './model-run.js';
 import { followSelectivity, type ElectrodeCourse, type SelectivityCourse } from './selectivity-course.js';
 import { mean, sampleVariance } from './statistics/descriptive.js';
 import { studentQuantile } from './statistics/student-t.js';
@@ -59,7 +60,10 @@ export function judgeLearning(table: ResponseTable, initialSessions: number): Ve
   const course = followSelectivity(table, initialSessions);
   const electrodes = course.ensembles.map((members) => members.length);
   const early = { first: 0, end: Math.ceil(initialSessions / 2) };
-  const late = { first: table.sessions - initialSessions, end: table.sessions };
+  const late = {
+    first: table.sessions - lastSessionCount({ sessions: table.sessions, initialSessions }),
+    end: table.sessions,
+  };
   const index = firstAndLast(course, (electrode) => [indexOf(electrode, early), indexOf(electrode, late)]);
   const counts = firstAndLast(course, (electrode) => [preferenceOf(electrode, early), preferenceOf(electrode, late)]);
   if (electrodes.some((count) => count < FEWEST_ELECTRODES)) {
