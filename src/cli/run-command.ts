@@ -244,6 +244,6 @@ async function writeOutcome(
     io.stdout(`${JSON.stringify(output)}\n`);
     return;
   }
-  io.stdout(describeAnalyses([analysis]));
+  io.stdout(describeAnalyses([{ ...analysis, file: experiment.name }]));
   io.stdout(`recording: ${folder.path}\n${command.report ? `report: ${folder.report}\n` : ''}`);
 }

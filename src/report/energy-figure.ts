@@ -6,7 +6,7 @@ import { capitalise, formatFixed, MISSING } from './format.js';
 import type { Content, Markup } from './markup.js';
 import { COLOURS, type LineStyle } from './palette.js';
 import { drawSessionChart, nameOfShade } from './session-chart.js';
-import { finalWindow, nameWindow } from './session-window.js';
+import { lastWindow, nameWindow } from './session-window.js';
 import { energyWords, unlearnedWords } from './words.js';
 
 const OBSERVED: LineStyle = { colour: COLOURS.vermillion, width: 2.2, marker: 'circle' };
@@ -21,7 +21,7 @@ export function energyFigure({ design }: CultureAnalysis, { arrays, energy }: Fi
   const { sessions, initialSessions } = design;
   const { observed, surrogates } = energy;
   const below = Float64Array.from(arrays.freeEnergy, (value, t) => arrays.unlearnedFreeEnergy[t]! - value);
-  const lastName = nameWindow(finalWindow(design));
+  const lastName = nameWindow(lastWindow(design));
   const staticCurves = surrogates.staticCulture.map(({ freeEnergy }) => freeEnergy);
   return {
     title: 'Free energy L and its surrogates',

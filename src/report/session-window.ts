@@ -1,4 +1,4 @@
-import type { ExperimentDesign } from '../model/model-run.js';
+import { lastSessionCount, type ExperimentDesign } from '../model/model-run.js';
 
 /** Sessions [first, end), from 0. */
 export interface SessionWindow {
@@ -11,14 +11,9 @@ export function initialWindow({ initialSessions }: ExperimentDesign): SessionWin
   return { first: 0, end: initialSessions };
 }
 
-/** The last sessions, as many as there are initial ones but none of them: where predictions are scored. */
-export function lastWindow({ sessions, initialSessions }: ExperimentDesign): SessionWindow {
-  return { first: Math.max(initialSessions, sessions - initialSessions), end: sessions };
-}
-
-/** The last sessions, as many as there are initial ones, whether or not they are among them: what verdict and fall of L look at. */
-export function finalWindow({ sessions, initialSessions }: ExperimentDesign): SessionWindow {
-  return { first: sessions - initialSessions, end: sessions };
+/** The last sessions, as the model means them: where predictions, the verdict and the fall of L are scored. */
+export function lastWindow(design: ExperimentDesign): SessionWindow {
+  return { first: design.sessions - lastSessionCount(design), end: design.sessions };
 }
 
 /** `sessions 91–100` or `session 3`, counted from 1 as people do. */

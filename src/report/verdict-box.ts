@@ -3,7 +3,7 @@ import type { FirstAndLast, Verdict } from '../model/verdict.js';
 import { renderTable } from './figure.js';
 import { capitalise, formatFixed, formatNumber, listInWords, MISSING } from './format.js';
 import { markup, NO_MARKUP, type Content, type Markup } from './markup.js';
-import { finalWindow, initialWindow, nameWindow } from './session-window.js';
+import { initialWindow, lastWindow, nameWindow } from './session-window.js';
 import { answerWords, baselineWords, phiNote, reasonWords, stabilityWords } from './words.js';
 
 /** The answer, why, the numbers behind it, and what the analysis stands on. */
@@ -22,7 +22,7 @@ ${verdictTable(analysis)}<p class="small">Electrodes are chosen on odd trials of
 function verdictTable({ verdict, design }: CultureAnalysis): Markup {
   if (!Number.isFinite(verdict.counts.gain)) return NO_MARKUP;
   const early = nameWindow({ first: 0, end: Math.ceil(design.initialSessions / 2) });
-  const late = nameWindow(finalWindow(design));
+  const late = nameWindow(lastWindow(design));
   const row = (label: string, { first, last, gain }: FirstAndLast, places: number): readonly Content[] => [
     label,
     formatFixed(first, places),
@@ -73,7 +73,7 @@ function factsOf(analysis: CultureAnalysis): readonly (readonly [name: string, v
       : [
           [
             'Selectivity in x',
-            `${formatFixed(fitted.initialSelectivity, 3)} in ${nameWindow(initialWindow(design))}, ${formatFixed(fitted.energy.observed.selectivity, 3)} in ${nameWindow(finalWindow(design))}; it starts at 0 by construction, so read it beside the raw counts`,
+            `${formatFixed(fitted.initialSelectivity, 3)} in ${nameWindow(initialWindow(design))}, ${formatFixed(fitted.energy.observed.selectivity, 3)} in ${nameWindow(lastWindow(design))} (own source on, less off); it starts at 0 by construction, so read it beside the raw counts`,
           ] as const,
           ['Baseline B', baselineWords(fitted.baseline)] as const,
           [

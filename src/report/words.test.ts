@@ -145,15 +145,6 @@ describe('words about the verdict and its grounds', () => {
     expect(reasonWords(verdict)).toContain('is −0.096 to −0.009');
   });
 
-  it('say in words that an interval could not be had', () => {
-    const unknown: Verdict = {
-      ...verdict,
-      reason: 'the interval is NaN to NaN',
-      gainInterval: [Number.NaN, Number.NaN],
-    };
-    expect(reasonWords(unknown)).toContain('could not be measured');
-  });
-
   it('name the sources without an ensemble', () => {
     expect(notFoundWords([1])).toContain('ensemble not found: no electrode prefers source 2,');
     expect(notFoundWords([0, 2])).toContain('source 1 or source 3');

@@ -165,12 +165,8 @@ export function answerWords({ answer }: Verdict): string {
   return { learned: 'learned', not: 'did not learn', 'cannot tell': 'cannot tell' }[answer];
 }
 
-/** The reason of a verdict; where an interval could not be had it says so in words. */
-export function reasonWords({ reason, gainInterval }: Verdict): string {
-  const isMeasured = gainInterval.every(Number.isFinite);
-  if (!isMeasured && /NaN|Infinity/.test(reason)) {
-    return 'the gain in selectivity could not be measured: some sessions have no trial with a single source on';
-  }
+/** The reason of a verdict, with true minus signs. */
+export function reasonWords({ reason }: Verdict): string {
   return reason.replace(/(^|[\s(])-(?=\d)/g, '$1−');
 }
 
