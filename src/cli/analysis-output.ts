@@ -1,5 +1,5 @@
 import type { ResponseTable } from '../../protocols/responses.js';
-import { analyseCulture, type AnalysisOptions } from '../model/analysis.js';
+import { analyseCulture, type AnalysisOptions, type EnergyEvidence } from '../model/analysis.js';
 import { writeWholeFile } from '../recording/whole-file.js';
 import { toFitOutput, type FitOutput, type NamedAnalysis } from '../report/fit-output.js';
 
@@ -46,10 +46,8 @@ function describeAnalysis({ file, index, analysis }: NamedAnalysis): string {
     const { lastErrors } = comparison;
     const last = arrays.freeEnergy.length;
     const repeat = lastErrors.repeatMean === undefined ? '' : `, repeat mean ${lastErrors.repeatMean.toFixed(4)}`;
-    const share = (100 * energy.staticShare).toFixed(0);
     lines.push(
-      `  free energy ${arrays.freeEnergy[0]!.toFixed(1)} -> ${arrays.freeEnergy[last - 1]!.toFixed(1)} nats; a static culture keeps ${share} % of the fall` +
-        (energy.beatsStatic ? '' : ', so this fall is not evidence of learning'),
+      `  free energy ${arrays.freeEnergy[0]!.toFixed(1)} -> ${arrays.freeEnergy[last - 1]!.toFixed(1)} nats; ${energyWords(energy)}`,
       `  error of the prediction ${lastErrors.published!.toFixed(4)}, constant mean ${lastErrors.constantMean!.toFixed(4)}${repeat}, empirical ${lastErrors.empirical!.toFixed(4)}`,
     );
   }
@@ -59,4 +57,10 @@ function describeAnalysis({ file, index, analysis }: NamedAnalysis): string {
     : 'not measured';
   lines.push(`  selectivity ${gain}; verdict: ${verdict.answer} (${verdict.reason})`);
   return `${lines.join('\n')}\n`;
+}
+
+function energyWords({ staticShare, beatsStatic }: EnergyEvidence): string {
+  if (staticShare === undefined) return 'it does not fall';
+  const share = `a static culture keeps ${(100 * staticShare).toFixed(0)} % of the fall`;
+  return beatsStatic ? share : `${share}, so this fall is not evidence of learning`;
 }

@@ -42,7 +42,7 @@ export interface Baseline {
 
 /** How far the ensembles depend on which initial sessions they are chosen from. */
 export interface GroupStability {
-  /** Per ensemble: Jaccard index of the choice from the first and from the second half of the initial sessions. */
+  /** Per ensemble: Jaccard index of the choice from the first and from the second half of the initial sessions; empty for a single initial session. */
   readonly jaccard: readonly number[];
   /** True when every index reaches `STABLE_JACCARD`. */
   readonly stable: boolean;
@@ -108,14 +108,17 @@ export interface Comparison {
   readonly constantWeightsErrW: number;
 }
 
-/** What the fall of the free energy is worth. */
+/**
+ * What the fall of the free energy is worth. A fall that a static culture reaches is the estimate converging. One that
+ * goes beyond it says that the culture changed, by learning or by drift: only the verdict weighs drift.
+ */
 export interface EnergyEvidence {
   readonly observed: EnergyCurve;
   readonly surrogates: Surrogates;
-  /** True when the observed fall exceeds every draw of the static culture. */
+  /** True when the free energy falls, and by more than in every draw of the static culture. */
   readonly beatsStatic: boolean;
-  /** Mean fall of the static culture as a share of the observed one: how much is the estimate converging. */
-  readonly staticShare: number;
+  /** Mean fall of the static culture as a share of the observed one; undefined where the free energy does not fall. */
+  readonly staticShare: number | undefined;
 }
 
 export interface AnalysisOptions {
@@ -325,8 +328,11 @@ function weighEnergy(data: CurveData): EnergyEvidence {
   return {
     observed,
     surrogates,
-    beatsStatic: staticFalls.every((fall) => observed.fall > fall),
-    staticShare: staticFalls.reduce((sum, fall) => sum + fall, 0) / staticFalls.length / observed.fall,
+    beatsStatic: observed.fall > 0 && staticFalls.every((fall) => observed.fall > fall),
+    staticShare:
+      observed.fall > 0
+        ? staticFalls.reduce((sum, fall) => sum + fall, 0) / staticFalls.length / observed.fall
+        : undefined,
   };
 }
 
@@ -348,9 +354,11 @@ function responsesByState(culture: EnsembleTraces, design: ExperimentDesign): Fl
 }
 
 function groupStability(statistics: SessionStatistics, initialSessions: number): GroupStability {
-  const half = Math.max(1, Math.floor(initialSessions / 2));
+  // One session has no halves to compare: nothing is known, and unknown is not stable.
+  if (initialSessions < 2) return { jaccard: [], stable: false };
+  const half = Math.floor(initialSessions / 2);
   const early = chooseEnsembles(statistics, { first: 0, end: half });
-  const late = chooseEnsembles(statistics, { first: Math.min(half, initialSessions - 1), end: initialSessions });
+  const late = chooseEnsembles(statistics, { first: half, end: initialSessions });
   const jaccard = early.map((members, a) => jaccardIndex(members, late[a]!));
   return { jaccard, stable: jaccard.every((index) => index >= STABLE_JACCARD) };
 }

@@ -97,9 +97,9 @@ export function computeSurrogates(data: CurveData, options: SurrogateOptions = D
  */
 export function energyCurve(data: CurveData, roll = 0): EnergyCurve {
   const { design } = data;
-  const x = normaliseTraces(data);
   const { sessions, trialsPerSession: trials, sourceCount: n, initialSessions } = design;
   const rows = sessions * trials;
+  const x = rollTraces(normaliseTraces(data), rows, roll);
   const width = n * design.inputsPerBlock;
   const core = createStreamingCore({ ensembles: n, inputs: width, priorTrials: PUBLISHED_PRIOR_TRIALS });
   const outcomes: SessionOutcome[] = [];
@@ -109,7 +109,7 @@ export function energyCurve(data: CurveData, roll = 0): EnergyCurve {
   const now = new Float64Array(n);
   for (let row = 0; row < rows; row++) {
     trial.offset = row * groups;
-    for (let a = 0; a < n; a++) now[a] = x[a * rows + ((row + roll) % rows)]!;
+    for (let a = 0; a < n; a++) now[a] = x[a * rows + row]!;
     observeTrial(core, now, trial);
     if ((row + 1) % trials === 0) outcomes.push(endSession(core));
   }
@@ -123,6 +123,17 @@ export function energyCurve(data: CurveData, roll = 0): EnergyCurve {
     fall: freeEnergy[0]! - last / count,
     selectivity: traceSelectivity(x, data.states, { ...range, design }),
   };
+}
+
+/** Traces (n, rows) shifted by some rows against everything else, round the end. */
+function rollTraces(traces: Float64Array, rows: number, roll: number): Float64Array {
+  if (roll === 0) return traces;
+  const rolled = new Float64Array(traces.length);
+  for (let i = 0; i < traces.length; i++) {
+    const row = i % rows;
+    rolled[i] = traces[i - row + ((row + roll) % rows)]!;
+  }
+  return rolled;
 }
 
 /** (n, T K) responses normalised by the data's mode. */

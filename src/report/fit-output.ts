@@ -69,8 +69,12 @@ const fittedCulture = {
       reversed: curve.describe('Sessions in reverse order.'),
       shuffled: z.array(curve).describe('Later sessions in random order.'),
       rolled: z.array(curve).describe('Responses shifted against stimuli.'),
-      beatsStatic: z.boolean().describe('Whether the observed fall exceeds every static draw.'),
-      staticShare: number.describe('Mean static fall as a share of the observed one.'),
+      beatsStatic: z
+        .boolean()
+        .describe('Whether the free energy falls, by more than in every static draw; drift can do that too.'),
+      staticShare: number
+        .nullable()
+        .describe('Mean static fall as a share of the observed one; null where the free energy does not fall.'),
     }),
   ).describe('What the fall of the free energy is worth.'),
 };
@@ -220,7 +224,7 @@ function toFitted({ design }: CultureAnalysis, fitted: FittedCulture): Pick<Cult
       shuffled: surrogates.shuffled.map(summary),
       rolled: surrogates.rolled.map(summary),
       beatsStatic: energy.beatsStatic,
-      staticShare: energy.staticShare,
+      staticShare: energy.staticShare ?? null,
     },
   };
 }
