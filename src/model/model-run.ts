@@ -125,12 +125,14 @@ export function runSession(run: ModelRun, data: SessionData): void {
   const trial: TrialInputs = { codes, offset: 0 };
   const groups = codeGroups(core.weights.inputs);
   const x = new Float64Array(n);
+  const normalised = data.x;
+  const kept = arrays.x;
   keepWeights(arrays.w1, arrays.w0, { weights: core.weights, session, sessions: design.sessions });
   for (let row = session * trials; row < (session + 1) * trials; row++) {
     trial.offset = (row - session * trials) * groups;
     for (let a = 0; a < n; a++) {
-      x[a] = data.x[a * rows + row]!;
-      arrays.x[a * rows + row] = x[a]!;
+      x[a] = normalised[a * rows + row]!;
+      kept[a * rows + row] = x[a]!;
     }
     observeTrial(core, x, trial);
   }
@@ -159,12 +161,7 @@ function finishCalibration(run: ModelRun, inputs: Uint8Array): void {
   const weights = createWeights(run.core.weights.ensembles, run.core.weights.inputs);
   for (let session = 0; session < run.design.initialSessions; session++) {
     loadWeights(weights, run.arrays, { session, sessions: run.design.sessions });
-    predictRows(run, session, {
-      codes: packSession(run.design, inputs, session),
-      predict: (trial, out) => {
-        predictResponse(weights, phi, { trial, out });
-      },
-    });
+    predictRows(run, session, { codes: packSession(run.design, inputs, session), by: { weights, phi } });
     finishSession(run, session);
   }
 }
@@ -177,31 +174,30 @@ function predictSession(run: ModelRun, codes: Uint8Array): void {
   }
   keepWeights(arrays.w1p, arrays.w0p, { weights: forecast.weights, session, sessions: design.sessions });
   arrays.errW[session] = weightError(core.weights, forecast.weights);
-  predictRows(run, session, {
-    codes,
-    predict: (trial, out) => {
-      forecastTrial(forecast, trial, out);
-    },
-  });
+  predictRows(run, session, { codes, by: forecast });
   endForecastSession(forecast);
 }
 
 interface RowPrediction {
   /** Codes of the session's trials. */
   readonly codes: Uint8Array;
-  readonly predict: (trial: TrialInputs, out: Float64Array) => void;
+  /** The running prediction, which takes its output as data, or fixed weights. */
+  readonly by: Forecast | { readonly weights: Weights; readonly phi: ThresholdFactors };
 }
 
-function predictRows(run: ModelRun, session: number, { codes, predict }: RowPrediction): void {
+function predictRows(run: ModelRun, session: number, { codes, by }: RowPrediction): void {
   const { trialsPerSession: trials, sourceCount: n, sessions } = run.design;
   const rows = sessions * trials;
+  const { xp } = run.arrays;
+  const forecast = 'sums' in by ? by : undefined;
   const out = new Float64Array(n);
   const groups = codeGroups(run.core.weights.inputs);
   const trial: TrialInputs = { codes, offset: 0 };
   for (let row = session * trials; row < (session + 1) * trials; row++) {
     trial.offset = (row - session * trials) * groups;
-    predict(trial, out);
-    for (let a = 0; a < n; a++) run.arrays.xp[a * rows + row] = out[a]!;
+    if (forecast !== undefined) forecastTrial(forecast, trial, out);
+    else predictResponse(by.weights, by.phi, { trial, out });
+    for (let a = 0; a < n; a++) xp[a * rows + row] = out[a]!;
   }
 }
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll } from 'vitest';
@@ -31,22 +31,6 @@ export async function runCli(argv: readonly string[], io: Partial<CliIo> = {}): 
   return { code, stdout, stderr };
 }
 
-/** A signal that is aborted once it has been asked `questions` times whether it is: a stop at an exact place of a run. */
-export function stopAtQuestion(questions: number): AbortSignal {
-  const stop = new AbortController();
-  let asked = 0;
-  return new Proxy(stop.signal, {
-    get(signal, key) {
-      if (key === 'aborted') {
-        asked++;
-        if (asked > questions) stop.abort(new Error('enough'));
-      }
-      const value: unknown = Reflect.get(signal, key, signal);
-      return typeof value === 'function' ? value.bind(signal) : value;
-    },
-  });
-}
-
 /** A folder of the suite's own, removed at its end. */
 export function temporaryFolder(name: string): string {
   const folder = mkdtempSync(join(tmpdir(), `meactl-${name}-`));
@@ -54,4 +38,11 @@ export function temporaryFolder(name: string): string {
     rmSync(folder, { recursive: true, force: true });
   });
   return folder;
+}
+
+/** Names and bytes of all files under a folder, to see that nothing was touched. */
+export function snapshotFolder(folder: string): ReadonlyMap<string, string> {
+  const entries = readdirSync(folder, { withFileTypes: true, recursive: true }).filter((entry) => entry.isFile());
+  const paths = entries.map((entry) => join(entry.parentPath, entry.name)).sort();
+  return new Map(paths.map((path) => [path, readFileSync(path, 'latin1')]));
 }
