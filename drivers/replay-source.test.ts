@@ -189,8 +189,7 @@ describe('a continued source', () => {
   });
 
   it('cannot save a state where the live source cannot', () => {
-    const { description, nextSample, run, rest, close } = liveSource(2).source;
-    const plain: TrialSource = { description, nextSample, run, rest, close };
+    const plain = createReplaySource(recordedTrials(2));
     expect(isResumable(createContinuedSource(recordedTrials(2), 0, plain))).toBe(false);
   });
 

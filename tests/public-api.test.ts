@@ -6,8 +6,8 @@ import { packageFolder } from '../src/cli/package-info.js';
 /** Every export of src/index.ts with its type, one to a line, in alphabetical order. */
 function describeExports(): string {
   const root = packageFolder();
-  const { config } = ts.readConfigFile(join(root, 'tsconfig.json'), (path) => ts.sys.readFile(path));
-  const { options } = ts.parseJsonConfigFileContent(config, ts.sys, root);
+  const file = ts.readConfigFile(join(root, 'tsconfig.json'), (path) => ts.sys.readFile(path));
+  const { options } = ts.parseJsonConfigFileContent(file.config, ts.sys, root);
   const entry = join(root, 'src/index.ts');
   const program = ts.createProgram([entry], { ...options, noEmit: true, incremental: false });
   const checker = program.getTypeChecker();

@@ -2,6 +2,7 @@ import { dirname, resolve } from 'node:path';
 import { MeaError } from '../../protocols/errors.js';
 import { compareCultures } from '../model/compare-cultures.js';
 import type { CultureComparison, CultureRow, MetricValue } from '../model/culture-comparison.js';
+import { lastSessionCount } from '../model/model-run.js';
 import type { FitOutput } from '../report/fit-output.js';
 import { readConfigFile } from './config-file.js';
 import { EXIT, type CliIo, type ExitCode } from './io.js';
@@ -17,7 +18,9 @@ export interface CompareCommand {
 /** `meactl compare`: compares groups of cultures by stored results. */
 export async function compareCommand(command: CompareCommand, io: CliIo): Promise<ExitCode> {
   const members = await listMembers(command.groups);
-  const rows = (await Promise.all(members.map(readRows))).flat();
+  const read = (await Promise.all(members.map(readMember))).flat();
+  assertSameAnalysis(read);
+  const rows = read.map(({ row }) => row);
   const comparison = compareCultures(rows, { seed: command.seed });
   io.stdout(command.json ? `${JSON.stringify({ version: 1, ...comparison })}\n` : describeComparison(comparison));
   return EXIT.done;
@@ -53,7 +56,13 @@ function splitOnce(argument: string): readonly [group: string, files: string] {
   });
 }
 
-async function readRows(member: Member): Promise<readonly CultureRow[]> {
+/** A culture's row, and the analysis that its numbers come from. */
+interface ReadCulture {
+  readonly row: CultureRow;
+  readonly analysis: string;
+}
+
+async function readMember(member: Member): Promise<readonly ReadCulture[]> {
   const output = await readFitOutput(member.result);
   const chosen = output.cultures.filter(({ index }) => member.culture === undefined || index === member.culture);
   if (chosen.length === 0) {
@@ -64,12 +73,35 @@ async function readRows(member: Member): Promise<readonly CultureRow[]> {
       where: member.result,
     });
   }
-  return chosen.map((culture) => toRow(culture, member, output.initialSessions));
+  return chosen.map((culture) => ({
+    row: toRow(culture, member),
+    analysis: describeDesign(output.mode, culture.design),
+  }));
 }
 
 type Culture = FitOutput['cultures'][number];
 
-function toRow(culture: Culture, member: Member, initialSessions: number): CultureRow {
+function describeDesign(mode: FitOutput['mode'], design: Culture['design']): string {
+  const { sessions, trialsPerSession, initialSessions, sourceCount } = design;
+  return `${mode}, ${sessions} sessions (${initialSessions} initial) of ${trialsPerSession} trials, ${sourceCount} sources`;
+}
+
+/** Energies grow with trials, errors and selectivity depend on the mode: unlike analyses cannot be compared. */
+function assertSameAnalysis(cultures: readonly ReadCulture[]): void {
+  const [first] = cultures;
+  const other = cultures.find(({ analysis }) => analysis !== first?.analysis);
+  if (first === undefined || other === undefined) return;
+  throw new MeaError('bad-input', {
+    what: 'Results of unlike analyses cannot be compared',
+    got: other.analysis,
+    wanted: first.analysis,
+    where: `${other.row.culture} beside ${first.row.culture}`,
+    remedy: 'fit all recordings with the same mode and sizes',
+  });
+}
+
+function toRow(culture: Culture, member: Member): CultureRow {
+  const { sessions, initialSessions } = culture.design;
   const notFound = `ensemble not found for source ${culture.missing.map((source) => source + 1).join(' and ')}`;
   const valueOf = (value: number | null | undefined, reason = notFound): MetricValue => value ?? { missing: reason };
   const meanOf = (values: readonly number[] | null | undefined): number | undefined =>
@@ -86,8 +118,8 @@ function toRow(culture: Culture, member: Member, initialSessions: number): Cultu
       selectivityFirst: valueOf(culture.selectivity?.first),
       selectivityLast: valueOf(culture.selectivity?.last),
       selectivityGainCounts: valueOf(culture.verdict.counts?.gain, 'no electrode to score on even trials'),
-      freeEnergyFall: valueOf(meanOf(culture.belowUnlearned?.slice(-initialSessions))),
-      errX91to100: valueOf(culture.comparators?.mse.published),
+      freeEnergyFall: valueOf(meanOf(culture.belowUnlearned?.slice(-lastSessionCount({ sessions, initialSessions })))),
+      errXLast: valueOf(culture.comparators?.mse.published),
       skill: valueOf(culture.skill?.publishedAgainstRepeat, culture.found ? 'patterns do not repeat' : notFound),
       evokedRate: culture.evokedRate,
       phi1: valueOf(meanOf(culture.phi1)),

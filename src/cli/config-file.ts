@@ -113,7 +113,7 @@ function describeIssue(issue: z.core.$ZodIssue, place: Place): readonly Mistake[
     return issue.keys.map((key) => ({
       what: `Unknown key ${JSON.stringify([...keys, key].join('.'))}`,
       got: key,
-      wanted: 'a key of docs/experiment-file.md or docs/rig-file.md',
+      wanted: 'a key that docs/experiment-file.md, rig-file.md or study-file.md lists',
       where: whereOf([...keys, key], place),
     }));
   }

@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
@@ -34,6 +34,7 @@ export interface FitCommand {
 /** `meactl fit`: analyses response files and recorded runs. */
 export async function fitCommand(command: FitCommand, io: CliIo): Promise<ExitCode> {
   const parsedBaseline = parseBaseline(command);
+  assertOutputsFree(command);
   const cultures = (await Promise.all(command.files.map((file) => readCultures(file, command, io)))).flat();
   const baseline = await resolveBaseline(parsedBaseline, cultures, command);
   const analyses: NamedAnalysis[] = [];
@@ -55,6 +56,34 @@ export async function fitCommand(command: FitCommand, io: CliIo): Promise<ExitCo
     if (command.report !== undefined) io.stdout(`report: ${command.report}\n`);
   }
   return EXIT.done;
+}
+
+/** Refuses outputs that are there already or would overwrite each other, before anything is computed. */
+function assertOutputsFree({ files, arrays, report }: FitCommand): void {
+  if (report !== undefined && existsSync(report)) throw alreadyThere(report, '--report');
+  if (arrays === undefined) return;
+  if (existsSync(arrays)) throw alreadyThere(arrays, '--arrays');
+  const stems = files.map(stemOf);
+  const twice = stems.find((stem, i) => stems.indexOf(stem) !== i);
+  if (twice === undefined) return;
+  throw new MeaError('usage', {
+    what: 'Two inputs would write the same arrays',
+    got: `${twice} twice`,
+    wanted: 'inputs of different names with --arrays',
+  });
+}
+
+function alreadyThere(path: string, option: string): MeaError {
+  return new MeaError('exists', {
+    what: 'The output is there already, and nothing is overwritten',
+    where: path,
+    remedy: `choose another with ${option}`,
+  });
+}
+
+/** Name of an input without folder and, of a response file, without its ending. */
+function stemOf(file: string): string {
+  return basename(file, extname(file) === '.mat' ? '.mat' : '');
 }
 
 interface NamedCulture {
@@ -152,7 +181,7 @@ async function controlBaseline(path: string): Promise<number> {
 async function writeArrays(folder: string, analyses: readonly NamedAnalysis[]): Promise<void> {
   for (const { file, index, analysis } of analyses) {
     if (analysis.outcome.type !== 'fitted') continue;
-    const target = join(folder, `${basename(file, extname(file))}-${index}`);
+    const target = join(folder, `${stemOf(file)}-${index}`);
     await makeFolder(target);
     for (const [name, shape, data] of arraysOf(analysis, analysis.outcome)) {
       await writeNpy(join(target, `${name}.npy`), { shape, data });

@@ -14,6 +14,7 @@ import { rigSchema, type Rig } from '../closed-loop/rig.js';
 import { assertFitting, runExperiment, type ExperimentResult } from '../closed-loop/run-experiment.js';
 import { deferLedgerWriter, openLedgerWriter, type LedgerWriter } from '../recording/ledger-writer.js';
 import { createRunFolder, openRunFolder, type RunFolder } from '../recording/run-folder.js';
+import { lockRun } from '../recording/run-lock.js';
 import { readNewestState } from '../recording/source-state.js';
 import { writeWholeFile } from '../recording/whole-file.js';
 import { analyseNamed, describeAnalyses, encode, writeResult } from './analysis-output.js';
@@ -58,6 +59,7 @@ export async function runCommand(command: RunCommand, io: CliIo): Promise<ExitCo
     return EXIT.done;
   } finally {
     session.writer.close();
+    session.release();
     await session.source.close();
   }
 }
@@ -69,6 +71,8 @@ interface RunSession {
   readonly source: TrialSource;
   readonly writer: LedgerWriter;
   readonly sink: LedgerSink;
+  /** Gives the folder's lock back. */
+  readonly release: () => void;
 }
 
 function assertCommand({ experiment, rig, out, resume, seed, sessions, batch, ledgerBatch }: RunCommand): void {
@@ -104,15 +108,28 @@ async function startRun(command: RunCommand, io: CliIo): Promise<RunSession> {
   const source = command.realTime ? paceSource(emulator, clock, io.signal) : emulator;
   const stamp = new Date(clock.wallMs()).toISOString().replaceAll(/[:.]/g, '-');
   const folder = createRunFolder(command.out ?? join('recordings', `${experiment.name}-${stamp}`));
-  const about = {
-    startedAt: new Date(clock.wallMs()).toISOString(),
-    meactl: programVersion(),
-    node: process.version,
-    provenance: source.description.provenance,
-  };
-  await writeWholeFile(folder.about, encode(`${JSON.stringify(about, null, 1)}\n`));
-  const writer = openLedgerWriter({ paths: folder, batchRecords: command.ledgerBatch });
-  return { folder, experiment, rig, source, writer, sink: writer };
+  return locked(folder, async (release) => {
+    const about = {
+      startedAt: new Date(clock.wallMs()).toISOString(),
+      meactl: programVersion(),
+      node: process.version,
+      provenance: source.description.provenance,
+    };
+    await writeWholeFile(folder.about, encode(`${JSON.stringify(about, null, 1)}\n`));
+    const writer = openLedgerWriter({ paths: folder, batchRecords: command.ledgerBatch });
+    return { folder, experiment, rig, source, writer, sink: writer, release };
+  });
+}
+
+/** Opens a run under the lock of its folder; the lock is given back when that fails. */
+async function locked(folder: RunFolder, open: (release: () => void) => Promise<RunSession>): Promise<RunSession> {
+  const release = lockRun(folder.lock);
+  try {
+    return await open(release);
+  } catch (error) {
+    release();
+    throw error;
+  }
 }
 
 /** A path as given, or a bundled file where the name of one was given. */
@@ -136,6 +153,14 @@ function withOptions(file: Experiment, { seed, sessions }: RunCommand): Experime
 
 async function resumeRun(command: RunCommand, path: string, io: CliIo): Promise<RunSession> {
   const folder = openRunFolder(path);
+  return locked(folder, (release) => continueRun(folder, command, { io, release }));
+}
+
+async function continueRun(
+  folder: RunFolder,
+  command: RunCommand,
+  { io, release }: { readonly io: CliIo; readonly release: () => void },
+): Promise<RunSession> {
   const recorded = readRecordedExperiment(folder);
   const { ledger, experiment, rig } = recorded;
   const hasEnded = ledger.records.some((record) => record.type === 'experiment-ended');
@@ -167,7 +192,8 @@ async function resumeRun(command: RunCommand, path: string, io: CliIo): Promise<
       where: `${difference.where}, ${difference.field}`,
     });
   });
-  return { folder, experiment, rig, source: createContinuedSource(run.trials, run.rests, live), writer, sink };
+  const source = createContinuedSource(run.trials, run.rests, live);
+  return { folder, experiment, rig, source, writer, sink, release };
 }
 
 interface Restoration {

@@ -6,40 +6,52 @@ const CONFIRMATION = z.enum(['confirmed', 'unconfirmed']);
 const UNKNOWN_OR_POSITIVE = z.union([z.null(), z.number().positive()]);
 
 /** Schema of a rig file: one source for the type, the check, its messages and docs/rig-file.md. */
-export const rigSchema = z.strictObject({
-  version: z.literal(1).describe('Version of this file format.'),
-  name: z.string().min(1).max(100).describe('Name of the rig.'),
-  device: z
-    .literal('emulator')
-    .describe('`emulator`: the bundled emulated culture. Drivers of real devices add theirs.'),
-  array: z
-    .strictObject({
-      rows: z.int().min(1).max(64).describe('Rows of the array.'),
-      columns: z.int().min(1).max(64).describe('Columns of the array.'),
-    })
-    .describe('The electrodes, numbered row by row from 0.'),
-  stimulated: z
-    .strictObject({
-      electrodes: z
-        .union([z.literal('black-squares'), z.array(z.int().min(0)).min(2)])
-        .describe('Electrode of each input, in order; `black-squares`: (row + column) odd, row by row.'),
-      status: CONFIRMATION.describe('Whether somebody has checked the choice in the source.'),
-    })
-    .describe('Which electrodes are stimulated.'),
-  sampleRateHz: z.number().min(1000).max(100_000).default(20_000).describe("Rate of the device's sample clock."),
-  responseWindowMs: z
-    .tuple([z.number().min(0), z.number().positive()])
-    .default([10, 30])
-    .refine(([first, end]) => first < end, 'a window that starts before it ends')
-    .describe('Response window after the pulse, in milliseconds.'),
-  pulse: z
-    .strictObject({
-      amplitudeUa: UNKNOWN_OR_POSITIVE.describe('Pulse amplitude in microamperes; null while nobody has found it.'),
-      phaseWidthUs: UNKNOWN_OR_POSITIVE.describe('Width of one phase in microseconds; null while nobody has found it.'),
-      status: CONFIRMATION,
-    })
-    .describe('The pulse. The published amplitude and width were not found in any source at hand.'),
-});
+export const rigSchema = z
+  .strictObject({
+    version: z.literal(1).describe('Version of this file format.'),
+    name: z.string().min(1).max(100).describe('Name of the rig.'),
+    device: z
+      .literal('emulator')
+      .describe('`emulator`: the bundled emulated culture. Drivers of real devices add theirs.'),
+    array: z
+      .strictObject({
+        rows: z.int().min(1).max(64).describe('Rows of the array.'),
+        columns: z.int().min(1).max(64).describe('Columns of the array.'),
+      })
+      .describe('The electrodes, numbered row by row from 0.'),
+    stimulated: z
+      .strictObject({
+        electrodes: z
+          .union([z.literal('black-squares'), z.array(z.int().min(0)).min(2)])
+          .describe('Electrode of each input, in order; `black-squares`: (row + column) odd, row by row.'),
+        status: CONFIRMATION.describe('Whether somebody has checked the choice in the source.'),
+      })
+      .describe('Which electrodes are stimulated.'),
+    sampleRateHz: z.number().min(1000).max(100_000).default(20_000).describe("Rate of the device's sample clock."),
+    responseWindowMs: z
+      .tuple([z.number().min(0), z.number().positive()])
+      .default([10, 30])
+      .refine(([first, end]) => first < end, 'a window that starts before it ends')
+      .describe('Response window after the pulse, in milliseconds.'),
+    pulse: z
+      .strictObject({
+        amplitudeUa: UNKNOWN_OR_POSITIVE.describe('Pulse amplitude in microamperes; null while nobody has found it.'),
+        phaseWidthUs: UNKNOWN_OR_POSITIVE.describe(
+          'Width of one phase in microseconds; null while nobody has found it.',
+        ),
+        status: CONFIRMATION,
+      })
+      .describe('The pulse. The published amplitude and width were not found in any source at hand.'),
+  })
+  .superRefine(({ array, stimulated }, context) => {
+    if (stimulated.electrodes === 'black-squares') return;
+    const count = array.rows * array.columns;
+    stimulated.electrodes.forEach((electrode, i, all) => {
+      if (electrode < count && all.indexOf(electrode) === i) return;
+      const problem = electrode < count ? 'each electrode once' : `electrodes from 0 to ${count - 1}`;
+      context.addIssue({ code: 'custom', path: ['stimulated', 'electrodes', i], message: problem, input: electrode });
+    });
+  });
 
 /** A checked rig. */
 export type Rig = Readonly<z.infer<typeof rigSchema>>;

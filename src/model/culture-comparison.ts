@@ -42,7 +42,7 @@ export const CULTURE_METRICS: readonly MetricDefinition[] = [
   { name: 'selectivityLast', label: 'selectivity in the last sessions', unit: 'units of x' },
   { name: 'selectivityGainCounts', label: 'gain of raw selectivity', unit: 'spikes per trial' },
   { name: 'freeEnergyFall', label: 'free energy below W = 0', unit: 'nats' },
-  { name: 'errX91to100', label: 'prediction error of sessions 91-100', unit: 'squared units of x' },
+  { name: 'errXLast', label: 'prediction error of the last sessions', unit: 'squared units of x' },
   { name: 'skill', label: 'skill against the repeat-mean', unit: 'share of squared error' },
   { name: EVOKED_RATE, label: 'evoked rate', unit: 'spikes per trial' },
   { name: 'phi1', label: 'threshold factor phi1', unit: 'nats', needsControlBaseline: true },

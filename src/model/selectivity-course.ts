@@ -1,5 +1,6 @@
 import { rowCount, type ResponseTable } from '../../protocols/responses.js';
 import { chooseEnsembles } from './ensembles.js';
+import { lastSessionCount } from './model-run.js';
 import { addCounts, createSessionStatistics, type SessionStatistics } from './session-statistics.js';
 import { listStates, singleSourceState, stateCountOf } from './states.js';
 
@@ -12,8 +13,17 @@ export interface SelectivityCourse {
   readonly sessions: number;
   /** Electrodes of every ensemble, chosen on odd trials. */
   readonly ensembles: readonly (readonly number[])[];
+  /** What the two halves of the trials lack for choosing and scoring. */
+  readonly unseen: readonly UnseenSource[];
   /** All ensembles' electrodes in one list, ensemble after ensemble. */
   readonly electrodes: readonly ElectrodeCourse[];
+}
+
+/** A source (from 0) that was never on alone where it had to be. */
+export interface UnseenSource {
+  readonly source: number;
+  readonly half: 'odd' | 'even';
+  readonly sessions: 'the initial sessions' | 'the first sessions' | 'the last sessions';
 }
 
 export interface ElectrodeCourse {
@@ -34,7 +44,26 @@ export function followSelectivity(table: ResponseTable, initialSessions: number)
   const electrodes = ensembles.flatMap((members, ensemble) =>
     members.map((electrode) => followElectrode(even, electrode, ensemble)),
   );
-  return { sessions: table.sessions, ensembles, electrodes };
+  const halfInitial = Math.ceil(initialSessions / 2);
+  const last = table.sessions - lastSessionCount({ sessions: table.sessions, initialSessions });
+  const unseen = Array.from({ length: table.sourceCount }, (_, source): readonly UnseenSource[] => [
+    ...(isSeen(odd, source, [0, initialSessions])
+      ? []
+      : [{ source, half: 'odd', sessions: 'the initial sessions' } as const]),
+    ...(isSeen(even, source, [0, halfInitial])
+      ? []
+      : [{ source, half: 'even', sessions: 'the first sessions' } as const]),
+    ...(isSeen(even, source, [last, table.sessions])
+      ? []
+      : [{ source, half: 'even', sessions: 'the last sessions' } as const]),
+  ]).flat();
+  return { sessions: table.sessions, ensembles, electrodes, unseen };
+}
+
+function isSeen(half: SessionStatistics, source: number, [first, end]: readonly [number, number]): boolean {
+  const state = singleSourceState(source, Math.log2(half.states));
+  for (let session = first; session < end; session++) if (half.trials[session * half.states + state]! > 0) return true;
+  return false;
 }
 
 function halfStatistics(table: ResponseTable, states: Uint8Array, parity: number): SessionStatistics {

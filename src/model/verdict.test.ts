@@ -203,7 +203,7 @@ describe('the verdict', () => {
     const sources = table.sources.map((on, i) => (i / 2 >= 15 * TRIALS ? 1 : on));
     const verdict = judgeLearning({ ...table, sources }, INITIAL);
     expect(verdict.answer).toBe('cannot tell');
-    expect(verdict.reason).toBe('the first or the last sessions have no even trials with a single source on');
+    expect(verdict.reason).toBe('source 1 was never on alone on an even trial of the last sessions');
   });
 
   it('works with three sources', () => {

@@ -20,7 +20,10 @@ export interface Verdict {
   readonly counts: FirstAndLast;
   /** 95 % interval of the gain in index, [NaN, NaN] where it cannot be had. */
   readonly gainInterval: readonly [lower: number, upper: number];
-  /** How much wider the interval is because electrodes drift together: 1 when they drift independently. */
+  /**
+   * How much wider the interval is because electrodes drift together: 1 when they drift independently; NaN where there
+   * are too few sessions to measure it, and the interval is not widened.
+   */
   readonly commonDrift: number;
 }
 
@@ -40,6 +43,9 @@ export const FEWEST_ELECTRODES = 3;
 
 const CONFIDENCE = 0.95;
 
+/** Steps between sessions that the correlation of drift can be measured from. */
+const FEWEST_STEPS = 10;
+
 /**
  * Judges whether a culture learned: did its electrodes' preference for their own source grow from the first to the last
  * sessions by more than drift explains?
@@ -52,8 +58,9 @@ const CONFIDENCE = 0.95;
  * of the initial sessions and scored on even trials; being chosen while high, they tend to fall back, so errors are on
  * the side of `not`.
  *
- * `learned`: the 95 % interval lies above 0, and the preference in raw counts grew too. `not`: it does not, and lies below `SMALLEST_GAIN`. `cannot tell`: neither,
- * or an ensemble has fewer than `FEWEST_ELECTRODES` electrodes. False and true positive rates on emulated cultures:
+ * `learned`: the 95 % interval lies above 0, and the preference in raw counts grew too. `not`: it does not, and lies below
+ * `SMALLEST_GAIN`. `cannot tell`: neither, or an ensemble has fewer than `FEWEST_ELECTRODES` electrodes, or a source was
+ * never on alone on an odd or an even trial. False and true positive rates on emulated cultures:
  * `npm run bench:verdict`.
  */
 export function judgeLearning(table: ResponseTable, initialSessions: number): Verdict {
@@ -66,10 +73,14 @@ export function judgeLearning(table: ResponseTable, initialSessions: number): Ve
   };
   const index = firstAndLast(course, (electrode) => [indexOf(electrode, early), indexOf(electrode, late)]);
   const counts = firstAndLast(course, (electrode) => [preferenceOf(electrode, early), preferenceOf(electrode, late)]);
-  if (electrodes.some((count) => count < FEWEST_ELECTRODES)) {
+  const unseen = course.unseen[0];
+  if (unseen !== undefined || electrodes.some((count) => count < FEWEST_ELECTRODES)) {
     return {
       answer: 'cannot tell',
-      reason: `an ensemble has fewer than ${FEWEST_ELECTRODES} electrodes (${electrodes.join(' and ')})`,
+      reason:
+        unseen !== undefined
+          ? `source ${unseen.source + 1} was never on alone on an ${unseen.half} trial of ${unseen.sessions}`
+          : `an ensemble has fewer than ${FEWEST_ELECTRODES} electrodes (${electrodes.join(' and ')})`,
       electrodes,
       index,
       counts,
@@ -86,7 +97,7 @@ function answerOf([lower, upper]: readonly [number, number], rawGain: number): P
   if (Number.isNaN(lower)) {
     return {
       answer: 'cannot tell',
-      reason: 'the first or the last sessions have no even trials with a single source on',
+      reason: 'no early or no late session shows an own and another source alone on even trials',
     };
   }
   const interval = `the 95 % interval of the gain in selectivity index is ${lower.toFixed(3)} to ${upper.toFixed(3)}`;
@@ -169,7 +180,10 @@ function intervalOfGain(
     variance === 0
       ? 1
       : (variance * variance) / parts.reduce((sum, part, a) => sum + (part * part) / (gains[a]!.length - 1), 0);
-  const half = studentQuantile((1 + CONFIDENCE) / 2, freedom) * Math.sqrt(variance) * commonDrift;
+  const half =
+    studentQuantile((1 + CONFIDENCE) / 2, freedom) *
+    Math.sqrt(variance) *
+    (Number.isNaN(commonDrift) ? 1 : commonDrift);
   return [centre - half, centre + half];
 }
 
@@ -187,7 +201,7 @@ function driftInflation(course: SelectivityCourse, initialSessions: number): num
     steps.push(centredSteps(electrode, initialSessions));
   }
   const count = steps[0]?.length ?? 0;
-  if (count < 10) return 1;
+  if (count < FEWEST_STEPS) return Number.NaN;
   let common = 0;
   let independent = 0;
   for (let i = 0; i < count; i++) {

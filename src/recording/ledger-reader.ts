@@ -41,6 +41,7 @@ export function startOf({ records, path }: StoredLedger): ExperimentStarted {
       got: first === undefined ? 'an empty ledger' : first.type,
       wanted: 'experiment-started',
       where: path,
+      ...(first === undefined && { remedy: 'nothing was recorded yet: remove the folder and start again' }),
     });
   }
   return first;

@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, ftruncateSync, openSync } from 'node:fs';
+import { closeSync, fsyncSync, ftruncateSync, openSync, readFileSync } from 'node:fs';
 import type { LedgerRecord, LedgerSink } from '../../protocols/ledger.js';
 import { openStateSlots, type RunPosition } from './source-state.js';
 import { storageError, writeAll } from './write-all.js';
@@ -33,7 +33,10 @@ export function openLedgerWriter({ paths, batchRecords, continued }: LedgerWrite
   const ledger = openForAppending(paths.ledger);
   const latency = openForAppending(paths.latency);
   // A line that was cut off holds no whole record, and nothing may be appended to it.
-  if (continued !== undefined) truncate(ledger, continued.wholeBytes);
+  if (continued !== undefined) {
+    truncate(ledger, continued.wholeBytes);
+    truncate(latency, readFileSync(paths.latency).lastIndexOf(0x0a) + 1);
+  }
   const slots = openStateSlots(paths.state);
   const position = { trials: continued?.trials ?? 0, rests: continued?.rests ?? 0 };
   let lines: string[] = [];

@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { MeaError } from '../../protocols/errors.js';
 import type { LedgerPaths } from './ledger-writer.js';
 import { storageError } from './write-all.js';
@@ -12,6 +12,8 @@ export interface RunFolder extends LedgerPaths {
   /** Results for programs, the same for the same seed. */
   readonly result: string;
   readonly report: string;
+  /** Held while a process writes the run. */
+  readonly lock: string;
 }
 
 /** Names of the files in a run's folder. */
@@ -24,6 +26,7 @@ export function runFolder(path: string): RunFolder {
     about: join(path, 'about.json'),
     result: join(path, 'result.json'),
     report: join(path, 'report.html'),
+    lock: join(path, 'run.lock'),
   };
 }
 
@@ -42,12 +45,34 @@ export function createRunFolder(path: string): RunFolder {
         : 'choose another with --out',
     });
   }
-  try {
-    mkdirSync(path, { recursive: true });
-  } catch (cause) {
-    throw storageError('Cannot make the output folder', path, cause);
-  }
+  makeFolder(resolve(path));
   return runFolder(path);
+}
+
+/** Makes a folder and its parents, one by one: Node's own recursion does not end below folders like /proc. */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  const parent = dirname(path);
+  if (parent !== path) makeFolder(parent);
+  try {
+    mkdirSync(path);
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+    if (code !== 'ENOTDIR' && code !== 'EACCES' && code !== 'ENOENT' && code !== 'EPERM') {
+      throw storageError('Cannot make the output folder', path, cause);
+    }
+    throw new MeaError(
+      'bad-input',
+      {
+        what: 'Cannot make the output folder',
+        got: code === 'ENOTDIR' ? 'a file where a folder should be' : code,
+        wanted: 'a place where folders can be made',
+        where: path,
+        remedy: 'choose another with --out',
+      },
+      { cause },
+    );
+  }
 }
 
 /** @throws MeaError `missing` when there is no recorded run at `path` */

@@ -17,8 +17,8 @@ const mse = z.strictObject({
 });
 
 const curve = z.strictObject({
-  fall: number.describe('L of the first session less the mean of the last initialSessions sessions, nats.'),
-  selectivity: number.describe('Selectivity in x over the last initialSessions sessions.'),
+  fall: number.describe('L of the first session less the mean of the last sessions, nats.'),
+  selectivity: number.describe('Selectivity in x over the last sessions: as many as initial ones, and none of those.'),
 });
 
 const firstAndLast = z.strictObject({ first: number, last: number, gain: number });
@@ -49,10 +49,10 @@ const fittedCulture = {
       empiricalAgainstMean: number,
       empiricalAgainstPublished: number,
     }),
-  ).describe('1 - MSE / MSE of the reference, over the last initialSessions sessions.'),
+  ).describe('1 - MSE / MSE of the reference, over the last sessions: as many as initial ones, and none of those.'),
   comparators: optional(
     z.strictObject({
-      mse: mse.describe('Mean squared errors over the last initialSessions sessions.'),
+      mse: mse.describe('Mean squared errors over the last sessions: as many as initial ones, and none of those.'),
       noiseFloor: optional(number).describe(
         'Variance that no function of the stimulus can predict; null where patterns are fresh.',
       ),
@@ -88,6 +88,16 @@ const culture = z.strictObject({
   stability: z
     .strictObject({ jaccard: z.array(number), stable: z.boolean() })
     .describe('Overlap of the ensembles chosen from the first and second half of the initial sessions.'),
+  design: z
+    .strictObject({
+      sessions: z.int().min(1),
+      trialsPerSession: z.int().min(1),
+      initialSessions: z.int().min(1).describe('Sessions that calibrated the model.'),
+      sourceCount: z.int().min(1),
+      inputsPerBlock: z.int().min(1),
+      mixing: number,
+    })
+    .describe('Sizes of the experiment.'),
   evokedRate: number.describe('Mean count per electrode and trial over the initial sessions.'),
   verdict: z
     .strictObject({
@@ -107,7 +117,6 @@ const culture = z.strictObject({
 export const fitOutputSchema = z.strictObject({
   version: z.literal(1).describe('Version of this format.'),
   mode: z.enum(['published', 'causal']).describe('Which analysis.'),
-  initialSessions: z.int().min(1).describe('Sessions that calibrated the model.'),
   cultures: z.array(culture),
 });
 
@@ -127,7 +136,6 @@ export function toFitOutput(analyses: readonly NamedAnalysis[]): FitOutput {
   return {
     version: 1,
     mode: first?.analysis.mode ?? 'published',
-    initialSessions: first?.analysis.design.initialSessions ?? 1,
     cultures: analyses.map(toCulture),
   };
 }
@@ -144,6 +152,7 @@ function toCulture({ file, index, analysis }: NamedAnalysis): CultureOutput {
     missing: outcome.type === 'fitted' ? [] : [...outcome.missing],
     ensembles: analysis.ensembles.map((members) => [...members]),
     stability: { jaccard: [...analysis.stability.jaccard], stable: analysis.stability.stable },
+    design: { ...analysis.design },
     evokedRate: analysis.evokedRate,
     verdict: {
       answer: verdict.answer,
