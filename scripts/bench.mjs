@@ -4,14 +4,15 @@ import { join } from 'node:path';
 import { bootstrap, root, runNode, say } from './bootstrap.mjs';
 
 bootstrap();
-const names = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
-const options = process.argv.slice(2).filter((argument) => argument.startsWith('--'));
+// Numbers go to the benchmark: how many seeds, and the first of them.
+const numbers = process.argv.slice(2).filter((argument) => /^\d+$/.test(argument));
+const names = process.argv.slice(2).filter((argument) => !numbers.includes(argument));
 for (const name of names.length > 0 ? names : ['model', 'experiment']) {
   const file = join(root, 'dist/benchmarks', `${name}.js`);
   if (!existsSync(file)) {
-    say(`bench: got ${name}, expected model, experiment, verdict or emulated-statistics`);
+    say(`bench: got ${name}, expected model, experiment, verdict, emulated-statistics or emulated-pipeline`);
     process.exit(2);
   }
-  const code = await runNode([file, ...options]);
+  const code = await runNode([file, ...numbers]);
   if (code !== 0) process.exit(code);
 }
