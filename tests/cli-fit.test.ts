@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { ResponseTable } from '../protocols/responses.js';
@@ -49,12 +49,19 @@ describe('meactl fit --json', () => {
     'prints one document of the documented form, and nothing else (%s)',
     async (mode) => {
       const output = await fitJson([two], '--mode', mode);
-      expect(output).toMatchObject({ version: 1, mode, initialSessions: 4 });
+      expect(output).toMatchObject({ version: 1, mode });
       expect(output.cultures.map(({ file, index, found }) => [file, index, found])).toEqual([
         [two, 0, true],
         [two, 1, true],
       ]);
       for (const culture of output.cultures) {
+        expect(culture.design).toMatchObject({
+          sessions: 12,
+          trialsPerSession: 32,
+          initialSessions: 4,
+          sourceCount: 2,
+          mixing: 0.25,
+        });
         expect(culture.freeEnergy).toHaveLength(12);
         expect(culture.errA).toHaveLength(4);
         expect(culture.baselineSource).toBe('own');
@@ -87,6 +94,20 @@ describe('meactl fit --json', () => {
       expect(culture![key], key).toBeNull();
     }
     expect(culture!.verdict.answer).toBe('cannot tell');
+  });
+
+  it.each([
+    ['one source alone', { sourceCount: 1, sources: [1, 0] }, [0]],
+    ['sources that are always on together', { sourceCount: 2, sources: [1, 1] }, [0, 1]],
+    ['sources that are never on', { sourceCount: 2, sources: [0, 0] }, [0, 1]],
+  ])('finds no ensemble for %s', async (_, { sourceCount, sources }, missing) => {
+    const path = join(root, 'odd.mat');
+    const [table] = tables;
+    const rows = table!.sessions * table!.trialsPerSession;
+    const odd = Uint8Array.from({ length: rows * sourceCount }, (__, i) => sources[i % 2]!);
+    writeFileSync(path, responseMat({ ...table!, sourceCount, sources: odd }));
+    const [culture] = (await fitJson([path])).cultures;
+    expect(culture).toMatchObject({ found: false, missing, freeEnergy: null });
   });
 
   it('is the same twice', async () => {
@@ -129,7 +150,7 @@ describe('meactl fit', () => {
         const array = decodeNpy(readFileSync(join(folder, culture, `${name}.npy`)), name);
         expect([name, array.shape]).toEqual([name, shape]);
         expect(array.data).toBeInstanceOf(Float64Array);
-        expect(array.data.every((value) => value >= 0 && value <= 1)).toBe(true);
+        expect(array.data.every(Number.isFinite) && array.data.some((value) => value !== 0)).toBe(true);
       }
     }
   });
@@ -137,8 +158,7 @@ describe('meactl fit', () => {
   it('overwrites neither arrays nor a report', async () => {
     const folder = join(root, 'kept');
     const report = join(root, 'kept.html');
-    mkdirSync(join(folder, 'one-0'), { recursive: true });
-    writeFileSync(join(folder, 'one-0', 'x.npy'), 'mine');
+    mkdirSync(folder, { recursive: true });
     writeFileSync(report, 'mine');
     const before = snapshotFolder(root);
     for (const options of [
@@ -147,9 +167,18 @@ describe('meactl fit', () => {
     ]) {
       const { code, stderr, stdout } = await fit([one], ...options);
       expect([code, stdout]).toEqual([2, '']);
-      expect(stderr).toMatch(/already there \(.*(x\.npy|kept\.html)\)/);
+      expect(stderr).toMatch(/is there already, and nothing is overwritten \(.*kept.*\); choose another/);
     }
     expect(snapshotFolder(root)).toEqual(before);
+  });
+
+  it('refuses two inputs whose arrays would have one name', async () => {
+    const folder = join(root, 'twins');
+    mkdirSync(join(root, 'elsewhere'));
+    writeFileSync(join(root, 'elsewhere', 'one.mat'), readFileSync(one));
+    const { code, stderr } = await fit([one, join(root, 'elsewhere', 'one.mat')], '--arrays', folder);
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/same arrays: got one twice/)]);
+    expect(existsSync(folder)).toBe(false);
   });
 
   it('says so when the folder of the arrays cannot be made', async () => {
@@ -219,10 +248,16 @@ describe('a fit of what cannot be fitted ends with 2 and says what, where and wh
   };
   const with1 = (value: number, at = 40): number[] => columns(64, 3).map((count, i) => (i === at ? value : count));
 
+  const hdf5 = (): Buffer => {
+    const bytes = Buffer.alloc(600, 'MATLAB 7.3 MAT-file '.padEnd(124));
+    bytes.set([0, 2, 0x49, 0x4d], 124);
+    bytes.set([0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a], 512);
+    return bytes;
+  };
   const files: readonly (readonly [what: string, bytes: () => Uint8Array, message: RegExp])[] = [
     ['no MAT file', () => Buffer.from('s,o,r\n1,0,3\n'), /bad\.mat/],
     ['an empty file', () => Buffer.alloc(0), /bad\.mat/],
-    ['a MAT file of version 7.3', () => Buffer.from('MATLAB 7.3 MAT-file'.padEnd(600)), /7\.3|HDF5/],
+    ['a MAT file of version 7.3', hdf5, /another version: got version 7\.3 \(HDF5\)/],
     [
       's shorter than the others',
       () => culture({ s: bytesArray([32, 2], columns(32, 2)) }),
@@ -259,9 +294,12 @@ describe('a fit of what cannot be fitted ends with 2 and says what, where and wh
       /Field r is missing/,
     ],
     ['no responses', () => matFile(doubles([1, 1], [1], 'x')), /No responses in the file: got "x"/],
-    ['one source', () => culture({ s: bytesArray([64, 1], columns(64, 1)) }), /source/],
-    ['inputs that sources do not share out', () => culture({ o: bytesArray([64, 5], columns(64, 5)) }), /5/],
-    ['fewer sessions than initial ones', () => culture({}), /session/],
+    [
+      'inputs that sources do not share out',
+      () => culture({ o: bytesArray([192, 5], columns(192, 5)) }, 192),
+      /got 5 inputs, 2 sources/,
+    ],
+    ['no more sessions than initial ones', () => culture({}, 128), /initial sessions: got 4, expected 1 to 3/],
   ];
 
   it.each(files)('(%s)', async (_, bytes, message) => {

@@ -1,3 +1,4 @@
+import { isMeaError, MeaError } from '../../protocols/errors.js';
 import type { ResponseTable } from '../../protocols/responses.js';
 import { analyseCulture, type AnalysisOptions, type EnergyEvidence } from '../model/analysis.js';
 import { writeWholeFile } from '../recording/whole-file.js';
@@ -14,7 +15,18 @@ export function analyseNamed(
   name: Pick<NamedAnalysis, 'file' | 'index'>,
   options: AnalysisOptions,
 ): NamedAnalysis {
-  return { ...name, analysis: analyseCulture(table, options) };
+  return { ...name, analysis: withPlace(name, () => analyseCulture(table, options)) };
+}
+
+/** The model does not know where its numbers came from: its errors get the file and the culture. */
+export function withPlace<Result>(name: Pick<NamedAnalysis, 'file' | 'index'>, action: () => Result): Result {
+  try {
+    return action();
+  } catch (error) {
+    if (!isMeaError(error) || error.details.where !== undefined) throw error;
+    const where = `${name.file}, culture ${name.index}`;
+    throw new MeaError(error.tag, { ...error.details, where }, { cause: error });
+  }
 }
 
 /** Writes results for programs. */

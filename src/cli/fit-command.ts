@@ -12,7 +12,7 @@ import { readResponseFile } from '../recording/response-file.js';
 import { openRunFolder } from '../recording/run-folder.js';
 import { writeWholeFile } from '../recording/whole-file.js';
 import { toFitOutput, type NamedAnalysis } from '../report/fit-output.js';
-import { analyseNamed, describeAnalyses, encode } from './analysis-output.js';
+import { analyseNamed, describeAnalyses, encode, withPlace } from './analysis-output.js';
 import { EXIT, type CliIo, type ExitCode } from './io.js';
 import { readRecordedExperiment } from './recorded-experiment.js';
 import { readFitOutput } from './result-file.js';
@@ -108,7 +108,7 @@ async function readCultures(path: string, command: FitCommand, io: CliIo): Promi
     index,
     table,
     initialSessions: command.initialSessions ?? DEFAULT_INITIAL_SESSIONS,
-    mixing: command.mixing ?? estimateMixing(table).mixing,
+    mixing: command.mixing ?? withPlace({ file: path, index }, () => estimateMixing(table).mixing),
   }));
 }
 
@@ -155,7 +155,10 @@ async function resolveBaseline(
   if (parsed === 'own') return 'own';
   if (parsed !== 'group') return { value: parsed, source: 'given' };
   const values = cultures.flatMap(
-    ({ table, initialSessions }) => ownBaselineOf(table, { mode: command.mode, initialSessions }) ?? [],
+    (culture) =>
+      withPlace(culture, () =>
+        ownBaselineOf(culture.table, { mode: command.mode, initialSessions: culture.initialSessions }),
+      ) ?? [],
   );
   if (values.length === 0) return 'own';
   return { value: values.reduce((sum, value) => sum + value, 0) / values.length, source: 'group' };
