@@ -118,6 +118,20 @@ describe('an experiment', () => {
     expect(toLines(ledger.records)).toBe(toLines((await runSmall(SMALL)).ledger.records));
   });
 
+  it('carries out no more trials than the session has, whatever a policy decides ahead', async () => {
+    const policy = mixedSourcePolicy(SMALL);
+    const generous = {
+      name: 'generous',
+      nextTrials: (session: number, from: number) => {
+        const { trials, sources, inputs } = policy.nextTrials(session, from);
+        const twice = (bits: Uint8Array): Uint8Array => Uint8Array.of(...bits, ...bits);
+        return { trials: 2 * trials, sources: twice(sources), inputs: twice(inputs) };
+      },
+    };
+    const { ledger } = await runSmall(SMALL, { policy: generous, batchTrials: 5 });
+    expect(toLines(ledger.records)).toBe(toLines((await runSmall(SMALL)).ledger.records));
+  });
+
   it('gives the same ledger for the same seed twice, and another for another seed', async () => {
     const first = toLines((await runSmall(SMALL)).ledger.records);
     expect(toLines((await runSmall(SMALL)).ledger.records)).toBe(first);

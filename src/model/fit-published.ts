@@ -65,7 +65,9 @@ export function tracesOf(
 export function fitPublished(table: ResponseTable, culture: EnsembleTraces, options: PublishedFitOptions): ModelRun {
   const { design, baseline } = options;
   const rows = rowCount(table);
-  const x = culture.traces.slice();
+  const run = createModelRun(design);
+  const { x } = run.arrays;
+  x.set(culture.traces);
   culture.means.forEach((means, a) => {
     normalisePublished(x.subarray(a * rows, (a + 1) * rows), culture.states, {
       trialsPerSession: table.trialsPerSession,
@@ -73,7 +75,6 @@ export function fitPublished(table: ResponseTable, culture: EnsembleTraces, opti
       means,
     });
   });
-  const run = createModelRun(design);
   for (let session = 0; session < design.sessions; session++) runSession(run, { x, inputs: table.inputs });
   return run;
 }

@@ -46,17 +46,17 @@ describe('the slots of a saved state', () => {
     const slots = openStateSlots(path);
     expect(readNewestState(path)).toBeUndefined();
     const positions = [
-      [1, 0],
       [2, 0],
       [2, 1],
       [3, 1],
+      [3, 2],
     ] as const;
     for (const [trials, rests] of positions) {
       slots.save(Uint8Array.of(trials, rests), { trials, rests });
       expect(plain(readNewestState(path))).toEqual({ trials, rests, state: [trials, rests] });
     }
     slots.close();
-    expect([0, 1].map((slot) => readFileSync(`${path}.${slot}`).readUInt32LE(8))).toEqual([2, 3]);
+    expect([0, 1].map((slot) => readFileSync(`${path}.${slot}`).readUInt32LE(8))).toEqual([3, 3]);
   });
 
   it('hold a state that is shorter than the one before it', () => {
