@@ -1,4 +1,4 @@
-import { dirname, resolve } from 'node:path';
+import { dirname, normalize, resolve } from 'node:path';
 import { MeaError } from '../../protocols/errors.js';
 import { compareCultures } from '../model/compare-cultures.js';
 import type { CultureComparison, CultureRow, MetricValue } from '../model/culture-comparison.js';
@@ -35,7 +35,8 @@ async function listMembers(groups: readonly string[]): Promise<readonly Member[]
   if (groups.length === 1 && first !== undefined && !first.includes('=')) return readStudy(first);
   return groups.flatMap((argument) => {
     const [group, files] = splitOnce(argument);
-    return files.split(',').map((result) => ({ group, result }));
+    // One spelling of a path, so that a culture given twice is seen.
+    return files.split(',').map((result) => ({ group, result: normalize(result) }));
   });
 }
 

@@ -360,7 +360,9 @@ function groupStability(statistics: SessionStatistics, initialSessions: number):
   const early = chooseEnsembles(statistics, { first: 0, end: half });
   const late = chooseEnsembles(statistics, { first: half, end: initialSessions });
   const jaccard = early.map((members, a) => jaccardIndex(members, late[a]!));
-  return { jaccard, stable: jaccard.every((index) => index >= STABLE_JACCARD) };
+  // Two empty choices agree on nothing.
+  const found = early.every((members) => members.length > 0) && late.every((members) => members.length > 0);
+  return { jaccard, stable: found && jaccard.every((index) => index >= STABLE_JACCARD) };
 }
 
 function evokedRate(statistics: SessionStatistics, initialSessions: number): number {
