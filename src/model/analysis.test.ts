@@ -88,7 +88,7 @@ describeWithRealData('the analysis of the published recordings', REAL_CULTURE_PA
       empirical: '0.066',
       x: '0.371 / 0.598',
     },
-  ])('has the figures of table B of the model facts: $name', ({ number, constantWeights, published, empirical, x }) => {
+  ])('has the reference figures of $name', ({ number, constantWeights, published, empirical, x }) => {
     const culture = REAL_CULTURES[number]!;
     const value = real.referenceOf(culture, 'baseline').data[0]!;
     const baseline = { value, source: 'given' } as const;
