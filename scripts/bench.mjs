@@ -10,7 +10,9 @@ const names = process.argv.slice(2).filter((argument) => !numbers.includes(argum
 for (const name of names.length > 0 ? names : ['model', 'experiment']) {
   const file = join(root, 'dist/benchmarks', `${name}.js`);
   if (!existsSync(file)) {
-    say(`bench: got ${name}, expected model, experiment, verdict, emulated-statistics or emulated-pipeline`);
+    say(
+      `bench: got ${name}, expected model, experiment, verdict, plasticity-gains, emulated-statistics or emulated-pipeline`,
+    );
     process.exit(2);
   }
   const code = await runNode([file, ...numbers]);

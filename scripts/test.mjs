@@ -4,6 +4,7 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { bootstrap, root, runNode, say } from './bootstrap.mjs';
 
+// Only for the line that tells a person how long it took.
 const started = performance.now();
 bootstrap();
 
