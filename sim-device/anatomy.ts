@@ -2,7 +2,7 @@ import type { CultureParameters } from './culture-parameters.js';
 import { openRandomStream } from '../protocols/random.js';
 
 /** Most units that one electrode records. */
-export const MAX_UNITS = 30;
+const MAX_UNITS = 30;
 
 /** What a culture is born with; nothing here changes while it lives. */
 export interface Anatomy {

@@ -22,7 +22,7 @@ export interface CultureSettings {
 export type FullCultureSettings = Required<{ [K in keyof CultureSettings]: Exclude<CultureSettings[K], undefined> }>;
 
 /** Rate of the emulated sample clock unless another is asked for. */
-export const DEFAULT_SAMPLE_RATE = hertz(20_000);
+const DEFAULT_SAMPLE_RATE = hertz(20_000);
 
 /**
  * The settings with their defaults.

@@ -9,7 +9,7 @@ import { CultureStateWriter, parseCultureState, type SourceClock } from './cultu
 export const RESPONSE_WINDOW_MS = [milliseconds(10), milliseconds(30)] as const;
 
 /** Name and version of the emulated device. */
-export const EMULATED_CULTURE_DEVICE = 'emulated-culture 1';
+const EMULATED_CULTURE_DEVICE = 'emulated-culture 1';
 
 /** An emulated culture and the device around it. */
 export interface EmulatedCultureSourceSettings extends CultureSettings {

@@ -24,7 +24,7 @@ export interface StatisticComparison {
 }
 
 /** Relative difference, and absolute difference of a share, within which a statistic agrees. */
-export const AGREEMENT = { relative: 0.15, share: 0.05 } as const;
+const AGREEMENT = { relative: 0.15, share: 0.05 } as const;
 
 /** What each statistic is called in the tables, and whether it is a share in [0, 1]. */
 const STATISTICS = [
@@ -46,7 +46,7 @@ const STATISTICS = [
 ] as const satisfies { name: StatisticName; label: string; isShare: boolean }[];
 
 /** The pattern that a seed is shown: two sources, 16 inputs each, 256 trials, mixed as in the set's experiments. */
-export function drawReferencePattern(parameters: CultureParameterName, seed: number): StimulusPattern {
+function drawReferencePattern(parameters: CultureParameterName, seed: number): StimulusPattern {
   const design = { sourceCount: 2, mixing: MIXING_OF_PARAMETERS[parameters], inputsPerBlock: 16 };
   return drawPattern(design, 256, openRandomStream(seed, 'pattern'));
 }

@@ -57,7 +57,15 @@ export { judgeLearning, type Verdict, type VerdictAnswer } from './model/verdict
 export { compareCultures } from './model/compare-cultures.js';
 export type { CultureComparison, CultureRow } from './model/culture-comparison.js';
 export { createPomdpAgent, drawInitialCounts, inferSources, learnTrial, runPomdpAgent } from './model/pomdp-agent.js';
-export { toGenerativeModel, toNetwork } from './model/generative-mapping.js';
+export {
+  countsOfStrength,
+  meanModel,
+  networkOutput,
+  toDirichletCounts,
+  toGenerativeModel,
+  toNetwork,
+  toPlasticityTotals,
+} from './model/generative-mapping.js';
 export { readResponseFile, type ResponseFile } from './recording/response-file.js';
 export { readLedger, type StoredLedger } from './recording/ledger-reader.js';
 export { toFitOutput, type FitOutput, type NamedAnalysis } from './report/fit-output.js';

@@ -36,7 +36,7 @@ export function mixedSourcePolicy(experiment: Experiment): PatternPolicy {
 }
 
 /** A pattern without its first `from` trials. */
-export function patternTail(pattern: StimulusPattern, from: number): StimulusPattern {
+function patternTail(pattern: StimulusPattern, from: number): StimulusPattern {
   const sourceCount = pattern.sources.length / pattern.trials;
   const inputCount = pattern.inputs.length / pattern.trials;
   return {

@@ -48,8 +48,8 @@ export interface GroupStability {
   readonly stable: boolean;
 }
 
-/** Overlap from which ensembles are called stable: about the mean of the published cultures less one standard deviation. */
-export const STABLE_JACCARD = 0.6;
+/** Overlap from which ensembles are called stable; chosen, not fitted. */
+const STABLE_JACCARD = 0.6;
 
 /** Everything the program says about one culture. */
 export interface CultureAnalysis {

@@ -27,7 +27,7 @@ export function predictEmpirically(data: ComparisonData): EmpiricalPrediction {
 }
 
 /** Ridge on the stimulus, penalty chosen inside the initial sessions. */
-export function predictWithRidge(data: ComparisonData): EmpiricalPrediction {
+function predictWithRidge(data: ComparisonData): EmpiricalPrediction {
   const { design } = data;
   const features = stimulusFeatures(data);
   const calibration = design.initialSessions * design.trialsPerSession;

@@ -11,7 +11,7 @@ export interface EnsembleRule {
   readonly minPreference: number;
 }
 
-export const PUBLISHED_RULE: EnsembleRule = { minMeanCount: 1, minSessionMeanCount: 0.1, minPreference: 0.5 };
+const PUBLISHED_RULE: EnsembleRule = { minMeanCount: 1, minSessionMeanCount: 0.1, minPreference: 0.5 };
 
 /**
  * Chooses the ensembles from sessions [first, end): for every source, the electrodes that are responsive and prefer it.

@@ -12,7 +12,7 @@ import type { TrialInputs } from './packed-inputs.js';
 import { createWeights, predictResponse, updateWeights, type ThresholdFactors, type Weights } from './weights.js';
 
 /** Gain of the published prediction: the initial sessions count twice, so that later self-made data move W half as fast. */
-export const PUBLISHED_GAIN = 2;
+const PUBLISHED_GAIN = 2;
 
 /**
  * The published prediction of all later sessions from the initial ones: responses and weights run on the stimuli and on

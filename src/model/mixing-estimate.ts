@@ -2,7 +2,7 @@ import { rowCount, type ResponseTable } from '../../protocols/responses.js';
 import { listStates, singleSourceState } from './states.js';
 
 /** Mixing probabilities of the published designs. */
-export const PUBLISHED_MIXINGS: readonly number[] = [0, 0.25, 0.5];
+const PUBLISHED_MIXINGS: readonly number[] = [0, 0.25, 0.5];
 
 /** What the stimuli tell about how they were mixed. */
 export interface MixingEstimate {

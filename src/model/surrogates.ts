@@ -64,7 +64,7 @@ export interface SurrogateOptions {
   readonly rolls: readonly number[];
 }
 
-export const DEFAULT_SURROGATES: SurrogateOptions = { seed: 1, staticDraws: 20, shuffles: 5, rolls: [37, 91, 173] };
+const DEFAULT_SURROGATES: SurrogateOptions = { seed: 1, staticDraws: 20, shuffles: 5, rolls: [37, 91, 173] };
 
 /** Computes all surrogates of a curve. */
 export function computeSurrogates(data: CurveData, options: SurrogateOptions = DEFAULT_SURROGATES): Surrogates {

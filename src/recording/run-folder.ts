@@ -17,7 +17,7 @@ export interface RunFolder extends LedgerPaths {
 }
 
 /** Names of the files in a run's folder. */
-export function runFolder(path: string): RunFolder {
+function runFolder(path: string): RunFolder {
   return {
     path,
     ledger: join(path, 'ledger.jsonl'),

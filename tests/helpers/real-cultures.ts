@@ -3,7 +3,7 @@ import type { ResponseTable } from '../../protocols/responses.js';
 import { dataPath, readReference, referenceArray, referencePaths, type ReferenceArray } from './real-data.js';
 
 /** The published conditions whose raw counts are public, with their mixing. */
-export const REAL_CONDITIONS = [
+const REAL_CONDITIONS = [
   { condition: 'bic', cultures: 6, mixing: 0.25 },
   { condition: 'mix0', cultures: 4, mixing: 0 },
 ] as const;

@@ -32,7 +32,7 @@ export function smallExperimentFile(keys: ExperimentKeys = {}): string {
   return JSON.stringify({ ...SMALL, ...keys }, null, 1);
 }
 
-export function emulatedRig(): Rig {
+function emulatedRig(): Rig {
   return rigSchema.parse({
     version: 1,
     name: 'emulated',

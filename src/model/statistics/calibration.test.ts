@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { openRandomStream } from '../../../protocols/random.js';
 import { bootstrapInterval } from './bootstrap.js';
 import { mean } from './descriptive.js';
-import { blockedMeanTest, signFlipTest } from './permutation-test.js';
+import { blockedMeanTest } from './permutation-test.js';
 import { blockedRankTest } from './rank-test.js';
 import type { TestOptions, TestResult } from './test-result.js';
 import type { TwoGroupBlock } from './two-group-blocks.js';
@@ -59,17 +59,6 @@ describe('p-values without a difference are uniform', () => {
     expectUniform(
       drawPValues((i) => blockedRankTest(drawNullBlocks(i))),
       0.03,
-    );
-  });
-
-  it('in the sign-flip test', () => {
-    const draw = (i: number): number[] => {
-      const random = openRandomStream(12, 'calibration-signs', i);
-      return Array.from({ length: 8 }, () => random.normal());
-    };
-    expectUniform(
-      drawPValues((i) => signFlipTest(draw(i))),
-      1 / 128,
     );
   });
 });

@@ -20,27 +20,6 @@ export function correctHolm(pValues: readonly number[]): number[] {
   return corrected;
 }
 
-/**
- * Benjamini & Hochberg's step-up correction: bounds the expected share of false claims among the claims, for tests
- * that are independent or positively dependent.
- *
- * Source: Benjamini & Hochberg 1995.
- *
- * @returns corrected p in the order of `pValues`
- * @throws MeaError `bad-input` for a p outside [0, 1]
- */
-export function correctBenjaminiHochberg(pValues: readonly number[]): number[] {
-  const order = ascendingOrder(pValues);
-  const corrected = new Array<number>(pValues.length).fill(1);
-  let running = 1;
-  for (let step = order.length - 1; step >= 0; step--) {
-    const index = order[step]!;
-    running = Math.min(running, (pValues.length * pValues[index]!) / (step + 1));
-    corrected[index] = running;
-  }
-  return corrected;
-}
-
 function ascendingOrder(pValues: readonly number[]): number[] {
   const bad = pValues.find((p) => !(p >= 0 && p <= 1));
   if (bad !== undefined) {

@@ -39,21 +39,6 @@ export function enumerateChoices(scores: Float64Array, chosen: number): NullDist
   return { values: Float64Array.from(values), weights: new Float64Array(values.length).fill(1) };
 }
 
-/** Sums over all 2^n choices of signs for the given magnitudes, one by one. For small n. */
-export function enumerateSigns(magnitudes: Float64Array): NullDistribution {
-  let values = Float64Array.of(0);
-  for (const magnitude of magnitudes) {
-    const next = new Float64Array(2 * values.length);
-    next.set(values.map((value) => value + magnitude));
-    next.set(
-      values.map((value) => value - magnitude),
-      values.length,
-    );
-    values = next;
-  }
-  return { values, weights: new Float64Array(values.length).fill(1) };
-}
-
 /**
  * Sums of `chosen` of the given scores over all choices, counted by dynamic programming over the reachable sums, ties
  * and all. Work and memory grow with chosen x (sum of scores).

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { blockedMeanTest, signFlipTest } from './permutation-test.js';
+import { blockedMeanTest } from './permutation-test.js';
 
 describe('blocked permutation test of means', () => {
   const first = [0.1, 0.4, 0.5, 0.3];
@@ -53,30 +53,5 @@ describe('blocked permutation test of means', () => {
       { first: Array.from({ length: 20 }, (_, i) => i), second: Array.from({ length: 20 }, (_, i) => 100 + i) },
     ];
     expect(blockedMeanTest(far, { draws: 99 }).p).toBe(0.01);
-  });
-});
-
-describe('sign-flip test', () => {
-  const differences = [1.2, -0.4, 0.7, 0.9, 1.5, -0.1, 0.3];
-
-  it('is exact for few differences', () => {
-    // all 128 flips, in fractions (Python)
-    const result = signFlipTest(differences);
-    expect(result.statistic).toBeCloseTo(0.5857142857142857, 14);
-    expect(result.p).toBeCloseTo(3 / 32, 14);
-    expect(signFlipTest(differences, { alternative: 'greater' }).p).toBeCloseTo(3 / 64, 14);
-    expect(result.smallestPossibleP).toBeCloseTo(1 / 64, 14);
-    expect(result.exactness).toEqual({ type: 'exact', arrangements: 128 });
-  });
-
-  it('draws flips above its limit, near the exact p', () => {
-    const drawn = signFlipTest(differences, { exactLimit: 100, draws: 40_000, seed: 1 });
-    expect(drawn.exactness.type).toBe('monte-carlo');
-    expect(Math.abs(drawn.p - 3 / 32)).toBeLessThan(4 * Math.sqrt(3 / 32 / 40_000));
-  });
-
-  it('refuses nothing and the infinite', () => {
-    expect(() => signFlipTest([])).toThrow(/got 0 values/);
-    expect(() => signFlipTest([1, Infinity])).toThrow(/all finite/);
   });
 });

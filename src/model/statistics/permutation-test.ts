@@ -1,10 +1,8 @@
-import { MeaError } from '../../../protocols/errors.js';
 import { openRandomStream } from '../../../protocols/random.js';
-import type { Values } from './descriptive.js';
-import { mean, sumOf } from './descriptive.js';
+import { mean } from './descriptive.js';
 import { blockedMeanDifference } from './effect-size.js';
 import type { NullDistribution } from './null-distribution.js';
-import { addIndependent, certainly, enumerateChoices, enumerateSigns, scaled } from './null-distribution.js';
+import { addIndependent, certainly, enumerateChoices, scaled } from './null-distribution.js';
 import type { TestOptions, TestResult } from './test-result.js';
 import { DEFAULT_EXACT_LIMIT, solveTest } from './test-result.js';
 import type { ScoredBlock, TwoGroupBlock } from './two-group-blocks.js';
@@ -34,41 +32,6 @@ export function blockedMeanTest(blocks: readonly TwoGroupBlock[], options: TestO
       sampleNull: (draws, seed) => {
         const random = openRandomStream(seed, 'permutation-test');
         return Float64Array.from({ length: draws }, () => drawArrangement(scored, random) / weight);
-      },
-    },
-    options,
-  );
-}
-
-/**
- * Sign-flip test that paired differences, or one sample, are symmetric about zero. The statistic is their mean.
- *
- * Source: Fisher 1935, section 21; Good 2005, section 3.2.
- *
- * @throws MeaError `bad-input` when there is no difference, or one is not finite
- */
-export function signFlipTest(differences: Values, options: TestOptions = {}): TestResult {
-  const count = differences.length;
-  const magnitudes = Float64Array.from(differences, Math.abs).sort();
-  if (count === 0 || !magnitudes.every((magnitude) => Number.isFinite(magnitude))) {
-    throw new MeaError('bad-input', {
-      what: 'Bad differences for a sign-flip test',
-      got: `${count} values`,
-      wanted: 'one or more, all finite',
-    });
-  }
-  const arrangements = 2 ** count;
-  const isSmall = arrangements <= (options.exactLimit ?? DEFAULT_EXACT_LIMIT);
-  return solveTest(
-    {
-      statistic: mean(differences),
-      nullMean: 0,
-      arrangements,
-      exactNull: () => (isSmall ? scaled(enumerateSigns(magnitudes), 1 / count) : undefined),
-      sampleNull: (draws, seed) => {
-        const random = openRandomStream(seed, 'sign-flip-test');
-        const flipped = (): number => sumOf(magnitudes.map((size) => (random.integer(2) === 0 ? size : -size)));
-        return Float64Array.from({ length: draws }, () => flipped() / count);
       },
     },
     options,

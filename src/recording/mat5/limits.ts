@@ -23,7 +23,7 @@ export interface Mat5Limits {
 }
 
 /** Roomy for recordings of an experiment, small enough that a hostile file cannot take the machine. */
-export const defaultMat5Limits: Mat5Limits = {
+const defaultMat5Limits: Mat5Limits = {
   inflatedBytes: 2 ** 30,
   values: 1_000_000,
   depth: 32,
