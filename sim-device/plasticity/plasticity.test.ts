@@ -1,61 +1,14 @@
 import { PLASTICITY_NAMES } from '../../protocols/culture-names.js';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
 import { drawPattern } from '../../protocols/mixed-sources.js';
 import { openRandomStream } from '../../protocols/random.js';
 import { EmulatedCulture } from '../culture.js';
-import type { CultureSettings } from '../culture-settings.js';
-import { measureSelectivityGain, type SelectivityGain } from '../selectivity-gain.js';
-import { simulateResponses } from '../simulate-responses.js';
-
-const SEEDS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
 
 function patternOf(seed: number): ReturnType<typeof drawPattern> {
   const design = { sourceCount: 2, mixing: 0.25, inputsPerBlock: 16 };
   return drawPattern(design, 256, openRandomStream(seed, 'pattern'));
 }
-
-function gainsOf(settings: Omit<CultureSettings, 'seed'>): SelectivityGain[] {
-  return SEEDS.map((seed) => {
-    const table = simulateResponses({ ...settings, seed }, { patterns: patternOf(seed), sessions: 100 });
-    return measureSelectivityGain(table);
-  });
-}
-
-function countRising(gains: readonly SelectivityGain[]): number {
-  return gains.filter(({ counts, index }) => counts > 0 && index > 0).length;
-}
-
-function describeGains(gains: readonly SelectivityGain[]): string {
-  return gains.map(({ counts, index }) => `${counts.toFixed(2)} / ${index.toFixed(3)}`).join(', ');
-}
-
-describe.each(['ctrl', 'dzp'] as const)('over 100 sessions of the %s anatomy, seeds 1 to 10', (parameters) => {
-  let frozen: SelectivityGain[];
-  beforeAll(() => {
-    frozen = gainsOf({ parameters, plasticity: 'hebbian', condition: 'apv' });
-  });
-
-  it.each(['hebbian', 'spike-timing'] as const)('the %s rule raises selectivity', (plasticity) => {
-    const gains = gainsOf({ parameters, plasticity, condition: 'none' });
-    expect(countRising(gains), describeGains(gains)).toBeGreaterThanOrEqual(8);
-    const beyondDrift = gains.map(({ counts, index }, k) => ({
-      electrodes: 0,
-      counts: counts - frozen[k]!.counts,
-      index: index - frozen[k]!.index,
-    }));
-    expect(countRising(beyondDrift), describeGains(beyondDrift)).toBe(SEEDS.length);
-  });
-
-  it('dying electrodes do not', () => {
-    const gains = gainsOf({ parameters, plasticity: 'dying-electrodes', condition: 'none' });
-    expect(countRising(gains), describeGains(gains)).toBeLessThanOrEqual(2);
-  });
-
-  it('drift alone does not', () => {
-    expect(countRising(frozen), describeGains(frozen)).toBeLessThanOrEqual(5);
-  });
-});
 
 describe('every rule', () => {
   it.each(PLASTICITY_NAMES)('%s starts with gains of 1 and keeps them under APV', (plasticity) => {
