@@ -7,9 +7,22 @@
  * - `missing`: a file, folder or record that was asked for is not there
  * - `exists`: something would have to be overwritten
  * - `storage`: the disk refused (full, read-only, input/output error)
+ * - `link`: a device cannot be reached, or the connection to it was lost
+ * - `refused`: a device or the safety gate refused a command, by name
+ * - `deadline`: an answer did not come in time
  * - `internal`: the program broke one of its own rules
  */
-export type ErrorTag = 'usage' | 'bad-input' | 'bad-format' | 'missing' | 'exists' | 'storage' | 'internal';
+export type ErrorTag =
+  | 'usage'
+  | 'bad-input'
+  | 'bad-format'
+  | 'missing'
+  | 'exists'
+  | 'storage'
+  | 'link'
+  | 'refused'
+  | 'deadline'
+  | 'internal';
 
 /** The parts of a message: what happened, got, wanted, where, remedy. */
 export interface ErrorDetails {

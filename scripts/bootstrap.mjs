@@ -3,10 +3,11 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { copyGenerated, generate, generatedFrom } from './generate.mjs';
+import { root } from './root.mjs';
 
-export const root = dirname(dirname(fileURLToPath(import.meta.url)));
+export { root };
 
 /** Folders whose TypeScript is compiled, and files that decide how. */
 const SOURCES = ['protocols', 'drivers', 'src', 'sim-device', 'tests', 'benchmarks', 'examples'];
@@ -43,6 +44,7 @@ export function ensureBuilt() {
   const inputs = [
     ...SETTINGS.map((name) => join(root, name)),
     ...SOURCES.flatMap((name) => listSources(join(root, name))),
+    ...generatedFrom(),
   ];
   const fingerprint = createHash('sha256').update(inputs.join('\n')).digest('hex');
   const newest = Math.max(...inputs.filter((path) => existsSync(path)).map((path) => statSync(path).mtimeMs));
@@ -52,7 +54,9 @@ export function ensureBuilt() {
     // A source that was removed or renamed must not live on in dist.
     if (of !== fingerprint) rmSync(join(root, 'dist'), { recursive: true, force: true });
   }
-  say('building (tsc) ...');
+  say('building ...');
+  const failure = generate();
+  if (failure !== undefined) fail(`the build failed:\n${failure}`);
   const tsc = spawnSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.json'], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -60,13 +64,14 @@ export function ensureBuilt() {
   });
   if (tsc.status !== 0) fail(`the build failed:\n${tsc.stdout}`);
   mkdirSync(join(root, 'dist'), { recursive: true });
+  copyGenerated();
   writeFileSync(stamp, `${newest} ${fingerprint}`);
 }
 
 function listSources(folder) {
   if (!existsSync(folder)) return [];
   return readdirSync(folder, { withFileTypes: true, recursive: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts') && !entry.name.endsWith('.d.ts'))
     .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
     .sort();
 }

@@ -8,6 +8,9 @@ const CODES: Readonly<Record<ErrorTag, ExitCode>> = {
   missing: EXIT.badInput,
   exists: EXIT.badInput,
   storage: EXIT.failed,
+  link: EXIT.failed,
+  refused: EXIT.failed,
+  deadline: EXIT.failed,
   internal: EXIT.failed,
 };
 

@@ -1,0 +1,4 @@
+// `npm run build`: generated code, kernels, TypeScript.
+import { bootstrap } from './bootstrap.mjs';
+
+bootstrap();
