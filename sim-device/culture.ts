@@ -98,6 +98,11 @@ export class EmulatedCulture {
     return this.#evoked;
   }
 
+  /** (electrodes) units that live, at most those of the anatomy; a view that rests change. */
+  borrowLivingUnits(): Float64Array {
+    return this.#rule.units;
+  }
+
   /** (electrodes) plastic gains G_e of the last trial; the receiver owns them. */
   toGains(): Float64Array {
     return this.#logGains.map((value) => Math.exp(value));

@@ -186,7 +186,12 @@ function badRequest(what: string, [got, wanted]: readonly [unknown, unknown], wh
   return new MeaError('bad-input', { what: `A trial has ${what}`, got: String(got), wanted: String(wanted), where });
 }
 
-function assertElectrodes(stimulated: readonly number[], electrodes: number, inputs: number): void {
+/**
+ * Refuses recording-electrode indices that are not one of the array's for each input, all different.
+ *
+ * @throws MeaError `bad-input`
+ */
+export function assertElectrodes(stimulated: readonly number[], electrodes: number, inputs: number): void {
   const onArray = stimulated.every((e) => Number.isInteger(e) && e >= 0 && e < electrodes);
   if (onArray && new Set(stimulated).size === stimulated.length && stimulated.length === inputs) return;
   throw new MeaError('bad-input', {
@@ -196,7 +201,8 @@ function assertElectrodes(stimulated: readonly number[], electrodes: number, inp
   });
 }
 
-function defaultElectrodes(electrodes: number, inputs: number): number[] {
+/** Recording-electrode index of each input where none are chosen: see `EmulatedCultureSourceSettings`. */
+export function defaultElectrodes(electrodes: number, inputs: number): number[] {
   const all = Array.from({ length: electrodes }, (_, e) => e);
   if (electrodes !== 64 || inputs !== 32) return all.slice(0, inputs);
   return all.filter((e) => ((e >> 3) + e) % 2 === 0);

@@ -1,20 +1,16 @@
 import { CULTURE_CONDITIONS, CULTURE_PARAMETER_NAMES, PLASTICITY_NAMES } from '../protocols/culture-names.js';
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
 
 import { isMeaError } from '../protocols/errors.js';
+import { choice, toInteger, type MeaSimIo } from './command-options.js';
 import { MIXING_OF_PARAMETERS, parseChoice } from './culture-parameters.js';
-
-/** Where the program writes; injected, so that it can be tested. */
-export interface MeaSimIo {
-  readonly stdout: (text: string) => void;
-  readonly stderr: (text: string) => void;
-}
+import { addServe } from './serve-command.js';
 
 /** Exit codes of the program. */
 const EXIT = { done: 0, failed: 1, usage: 2 } as const;
 
 /**
- * Runs the emulator's command line: `trials` prints what an emulated culture answers, one JSON line a trial;
+ * Runs the emulator's command line: `serve` is the emulated rig behind its wire protocol; `trials` prints what an emulated culture answers, one JSON line a trial;
  * `statistics` holds emulated cultures against the reference table.
  *
  * @param argv arguments after the program's name
@@ -53,6 +49,7 @@ function buildProgram(io: MeaSimIo): Command {
     .configureOutput({ writeOut: io.stdout, writeErr: io.stderr, outputError: () => undefined })
     .exitOverride()
     .showHelpAfterError(false);
+  addServe(program, io);
   addTrials(program, io);
   addStatistics(program, io);
   return program;
@@ -121,21 +118,6 @@ interface StatisticsOptions {
   readonly seeds: number;
   readonly firstSeed: number;
   readonly json?: boolean;
-}
-
-function choice(flags: string, description: string, choices: readonly string[]): Option {
-  return new Option(flags, description).choices(choices);
-}
-
-/** A parser of integers of at least `least`, for commander. */
-function toInteger(least: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (text.trim() !== '' && Number.isSafeInteger(value) && value >= least) return value;
-    throw new InvalidArgumentError(
-      least === Number.MIN_SAFE_INTEGER ? 'Expected an integer.' : `Expected an integer of at least ${least}.`,
-    );
-  };
 }
 
 function toShare(text: string): number {
