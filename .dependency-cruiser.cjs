@@ -68,8 +68,9 @@ module.exports = {
     },
     {
       name: 'no-unlisted-packages',
+      comment: 'the types of generated code name packages of its library',
       severity: 'error',
-      from: {},
+      from: { pathNot: '/generated/' },
       to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown'] },
     },
     {

@@ -22,13 +22,13 @@ const SIMULATOR = fileURLToPath(new URL('../sim-device/main.js', import.meta.url
 const timers = systemTimers();
 const folder = mkdtempSync(join(tmpdir(), 'links-'));
 
-let failed = false;
+const failures: string[] = [];
 for (const link of ['tcp', 'zmq', 'serial'] as const) {
   const result = await measure(link);
   process.stdout.write(`${result}\n`);
 }
 rmSync(folder, { recursive: true, force: true });
-process.exitCode = failed ? 1 : 0;
+process.exitCode = failures.length > 0 ? 1 : 0;
 
 async function measure(name: 'tcp' | 'zmq' | 'serial'): Promise<string> {
   const pty = name === 'serial' ? await openPtyPair() : undefined;
@@ -58,13 +58,13 @@ async function measure(name: 'tcp' | 'zmq' | 'serial'): Promise<string> {
   const sent = lastLine(ledgerFile);
   const { result, counters, gaps, outOfOrder } = received;
   if (result.type !== 'ended') {
-    failed = true;
+    failures.push(name);
     return `${name}: the end of the acquisition was lost`;
   }
   const { check, frames } = result.ended;
   const same = sent.samplesCrc32c === check.samplesCrc32c && sent.frames === check.frames;
   const good = check.verdict === 'complete' && same && gaps === 0 && outOfOrder === 0;
-  failed ||= !good;
+  if (!good) failures.push(name);
   return [
     `${name}: ${frames} frames of ${channels} channels in ${seconds} s`,
     `lost ${check.missingFrames}, gaps ${gaps}, out of order ${outOfOrder}`,

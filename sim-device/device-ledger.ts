@@ -10,10 +10,9 @@ export function toLedgerEntry(message: DataMessage): Readonly<Record<string, unk
     case 'stimulus-delivered':
     case 'stimulus-dropped':
     case 'rested':
-    case 'stream-started': {
-      const { sequence: _sequence, ...entry } = message;
-      return entry;
-    }
+    case 'stream-started':
+      // Sequence numbers count blocks too.
+      return { ...message, sequence: undefined };
     case 'stream-ended': {
       const { type, endSample, frames, samplesCrc32c } = message;
       return { type, endSample, frames, samplesCrc32c };

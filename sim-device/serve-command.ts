@@ -88,7 +88,9 @@ async function serve(flags: ServeFlags, io: MeaSimIo): Promise<void> {
   const options: ServeOptions = {
     ...toServeOptions(flags),
     timers,
-    onLog: (text) => io.stderr(`mea-sim: ${text}\n`),
+    onLog: (text) => {
+      io.stderr(`mea-sim: ${text}\n`);
+    },
     onReady: (address) => {
       io.stdout(`${address}\n`);
       if (flags.duration !== undefined) timers.after(flags.duration * 1000, end);

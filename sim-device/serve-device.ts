@@ -48,7 +48,13 @@ export async function serveDevice(options: ServeOptions, signal: AbortSignal): P
   try {
     const rig = createEmulatedRig({
       ...options.rig,
-      ...(truth === undefined ? {} : { onTruth: (record) => truth.write(record) }),
+      ...(truth === undefined
+        ? {}
+        : {
+            onTruth: (record) => {
+              truth.write(record);
+            },
+          }),
     });
     const faults = new DeviceFaults(options.faults, { seed: options.faultSeed, sampleRateHz: rig.sampleRateHz });
     for (const channel of faults.takeConstants('stuck-channel')) rig.setChannelFault(channel, 'stuck');
@@ -66,12 +72,16 @@ export async function serveDevice(options: ServeOptions, signal: AbortSignal): P
           writeLedger(ledger, message);
           linkLog?.write({ type: 'made', index, message: message.type });
         },
-        onSent: (index) => linkLog?.write({ type: 'sent', index }),
-        onCommand: (command, result) => linkLog?.write({ type: 'command', command: command.type, result: result.type }),
+        onSent: (index) => {
+          linkLog?.write({ type: 'sent', index });
+        },
+        onCommand: (command, result) => {
+          linkLog?.write({ type: 'command', command: command.type, result: result.type });
+        },
         onLog: options.onLog,
       },
     });
-    await run(device, faults, options, signal);
+    await run(device, faults, { ...options, signal });
     return faults.applied;
   } finally {
     for (const file of [truth, ledger, linkLog]) file?.close();
@@ -81,8 +91,7 @@ export async function serveDevice(options: ServeOptions, signal: AbortSignal): P
 async function run(
   device: EmulatedDevice,
   faults: DeviceFaults,
-  options: ServeOptions,
-  signal: AbortSignal,
+  options: ServeOptions & { readonly signal: AbortSignal },
 ): Promise<void> {
   let mount: Mount | undefined;
   try {
@@ -92,7 +101,7 @@ async function run(
       filterFrame: (frame) => faults.filterFrame(frame),
     });
     options.onReady(mount.address);
-    await paceDevice(device, { driftPpm: faults.takeConstant('clock-drift') ?? 0, signal });
+    await paceDevice(device, { driftPpm: faults.takeConstant('clock-drift') ?? 0, signal: options.signal });
   } finally {
     await device.close();
     await mount?.close();

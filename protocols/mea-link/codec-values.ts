@@ -18,7 +18,7 @@ export interface BadMessage {
 }
 
 /** Largest value of an unsigned 32-bit field. */
-export const MAX_U32 = 2 ** 32 - 1;
+const MAX_U32 = 2 ** 32 - 1;
 /** Largest sample number: above it a number in JavaScript is not exact. */
 export const MAX_SAMPLE = 2 ** 53;
 /** Largest number of an electrode or a channel. */

@@ -193,11 +193,21 @@ describe('checkStimulus', () => {
     );
   });
 
+  it('holds the shortest and the longest phase of an uneven pulse', () => {
+    const uneven = toCommand([toPulse(0, [-20, 50], [10, 100])]);
+    expect(refusedRules(uneven, toContext({}, { minPhaseUs: microseconds(60) }))).toEqual(['phase-width']);
+    expect(refusedRules(uneven, toContext({}, { maxPhaseUs: microseconds(90) }))).toEqual(['phase-width']);
+    expect(refusedRules(uneven, toContext())).toEqual([]);
+  });
+
   it('counts phases of one polarity in a row as one charge', () => {
     const split = toPulse(0, [-10, 200], [0, 50], [-10, 200], [10, 400]);
     expect(refusedRules(toCommand([split]), toContext({}, { maxChargePerPhaseNc: 4 }))).toEqual([]);
     const negativeTwice = toPulse(0, [-20, 100], [-20, 100], [10, 400]);
     expect(refusedRules(toCommand([negativeTwice]), toContext({}, { maxChargePerPhaseNc: 3.9 }))).toEqual(['charge']);
+    const threePhases = toPulse(0, [-10, 100], [10, 200], [-10, 100]);
+    expect(refusedRules(toCommand([threePhases]), toContext({}, { maxChargePerPhaseNc: 2 }))).toEqual([]);
+    expect(refusedRules(toCommand([threePhases]), toContext({}, { maxChargePerPhaseNc: 1.9 }))).toEqual(['charge']);
     // -2 +1 -2 nC: 3 nC lie between the start and the end, though no phase has more than 2.
     const sawtooth = toPulse(0, [-20, 100], [10, 100], [-20, 100]);
     expect(refusedRules(toCommand([sawtooth]), toContext({}, { maxChargePerPhaseNc: 2.9 }))).toContain('charge');

@@ -49,7 +49,7 @@ describe('the faults of a device', () => {
       expect(applied.get(name), name).toBeGreaterThan(100);
       expect(applied.get(name), name).toBeLessThan(300);
     }
-    expect(sent.filter((frame) => frame.length < 32)).toHaveLength(applied.get('truncate')! + both(sent, 'short'));
+    expect(sent.filter((frame) => frame.length < 32)).toHaveLength(applied.get('truncate')! + both(sent));
     expect(sent.length).toBeGreaterThanOrEqual(count + applied.get('duplicate')! - 10);
     const whole = sent.filter((frame) => frame.length === 32).map(numberOf);
     const backwards = whole.filter((n, k) => k > 0 && n < whole[k - 1]!).length;
@@ -120,7 +120,7 @@ describe('the faults of a device', () => {
 });
 
 /** Frames that were cut short and sent twice. */
-function both(sent: readonly Uint8Array[], _why: 'short'): number {
+function both(sent: readonly Uint8Array[]): number {
   return sent.filter(
     (frame, k) => k > 0 && frame.length < 32 && frame.length === sent[k - 1]!.length && frame[4] === sent[k - 1]![4],
   ).length;

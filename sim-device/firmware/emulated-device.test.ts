@@ -28,7 +28,7 @@ interface DeviceOptions {
   readonly startSequence?: number;
 }
 
-async function createDevice(options: DeviceOptions = {}) {
+function createDevice(options: DeviceOptions = {}) {
   const hub = new MemoryHub();
   const rig = createRampRig();
   const faults = new DeviceFaults(parseFaults(options.faults ?? []), { seed: 3, sampleRateHz: rig.sampleRateHz });
@@ -124,7 +124,7 @@ async function settle(): Promise<void> {
 
 describe('the emulated device on its links', () => {
   it('answers nobody who has not said hello, and lets anybody abort', async () => {
-    const { hub } = await createDevice();
+    const { hub } = createDevice();
     const client = await TestClient.connect(hub);
     expect(await client.ask({ type: 'start' })).toMatchObject({ type: 'refused', reason: 'not-controller' });
     expect(await client.ask({ type: 'abort' })).toEqual({ type: 'done' });
@@ -132,7 +132,7 @@ describe('the emulated device on its links', () => {
   });
 
   it('has one controller: another is refused until the first is gone', async () => {
-    const { hub } = await createDevice();
+    const { hub } = createDevice();
     const first = await TestClient.connect(hub);
     await first.hello(1);
     const second = await TestClient.connect(hub);
@@ -143,7 +143,7 @@ describe('the emulated device on its links', () => {
   });
 
   it('sends every message of the data lane once, in sequence', async () => {
-    const { hub, device, made } = await createDevice();
+    const { hub, device, made } = createDevice();
     const client = await TestClient.connect(hub);
     await client.start();
     for (let k = 0; k < 50; k++) {
@@ -157,7 +157,7 @@ describe('the emulated device on its links', () => {
   });
 
   it('answers a repeated command with the same reply and does not carry it out twice', async () => {
-    const { hub, device, made } = await createDevice();
+    const { hub, device, made } = createDevice();
     const client = await TestClient.connect(hub);
     await client.start();
     device.advance(100);
@@ -168,7 +168,7 @@ describe('the emulated device on its links', () => {
   });
 
   it('refuses a command that it does not know, by its id, and passes over garbage', async () => {
-    const { hub } = await createDevice();
+    const { hub } = createDevice();
     const client = await TestClient.connect(hub);
     await client.hello();
     client.sendRaw(Uint8Array.of(0xff, 0xff, 0xff));
@@ -184,7 +184,7 @@ describe('the emulated device on its links', () => {
   });
 
   it.each([0, 2 ** 32 - 10])('sends again from where the controller was, numbers from %i', async (startSequence) => {
-    const { hub, device, made } = await createDevice({ startSequence });
+    const { hub, device, made } = createDevice({ startSequence });
     const client = await TestClient.connect(hub);
     await client.start();
     device.advance(20 * 20);
@@ -211,7 +211,7 @@ describe('the emulated device on its links', () => {
   });
 
   it('says from where it can go on when the ring no longer holds what is wanted', async () => {
-    const { hub, device } = await createDevice({ settings: { ringMs: 20 } });
+    const { hub, device } = createDevice({ settings: { ringMs: 20 } });
     const client = await TestClient.connect(hub);
     await client.start();
     hub.cut();
@@ -231,7 +231,7 @@ describe('the emulated device on its links', () => {
   });
 
   it('ends stimulation at once when the link of the controller is gone', async () => {
-    const { hub, device, rig, made } = await createDevice();
+    const { hub, device, rig, made } = createDevice();
     const client = await TestClient.connect(hub);
     await client.start();
     await client.ask({ type: 'upload-pattern', pattern: { slot: 0, pulses: [createBalancedPulse(1)] } });
@@ -254,7 +254,7 @@ describe('the emulated device on its links', () => {
   });
 
   it('boots anew after a brown-out: another boot, sequence 0, nothing configured', async () => {
-    const { hub, device, faults } = await createDevice({ faults: ['brown-out=200:50'] });
+    const { hub, device, faults } = createDevice({ faults: ['brown-out=200:50'] });
     const client = await TestClient.connect(hub);
     await client.start();
     while (faults.applied.get('brown-out') === 0) device.advance(20);
@@ -268,7 +268,7 @@ describe('the emulated device on its links', () => {
   });
 
   it('holds replies back when it is slow, and gives them all', async () => {
-    const { hub, device, faults } = await createDevice({ faults: ['slow-ack=1:30'] });
+    const { hub, device, faults } = createDevice({ faults: ['slow-ack=1:30'] });
     const client = await TestClient.connect(hub);
     expect(await client.ask({ type: 'status' })).toBeUndefined();
     device.advance(20 * 29);

@@ -159,14 +159,16 @@ describe('the firmware', () => {
   });
 
   it('delivers what the converter can make, in whole steps', () => {
-    const delivered: unknown[] = [];
-    const { firmware } = armed({ onDeliver: (pulses) => delivered.push(pulses) });
+    const delivered: Pulse[] = [];
+    const { firmware } = armed({ onDeliver: (pulses) => delivered.push(...pulses) });
     const phases = [-20.04, 20.04].map((ua) => ({ currentUa: microamps(ua), durationUs: microseconds(203) }));
     done(firmware.execute({ type: 'upload-pattern', pattern: { slot: 0, pulses: [{ electrode: 0, phases }] } }));
     expect(firmware.execute(trigger(1, 'now', { slot: 0 })).type).toBe('scheduled');
     firmware.advance(1);
-    const made = [-20, 20].map((ua) => ({ currentUa: expect.closeTo(ua, 9), durationUs: 200 }));
-    expect(delivered).toEqual([[{ electrode: 0, phases: made }]]);
+    const made = delivered.map(({ electrode, phases: [first, second] }) => [electrode, first, second]);
+    expect(made).toEqual([
+      [0, { currentUa: microamps(-200 * 0.1), durationUs: 200 }, { currentUa: microamps(200 * 0.1), durationUs: 200 }],
+    ]);
   });
 
   it.each([

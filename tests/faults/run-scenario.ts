@@ -147,15 +147,20 @@ function pace(device: EmulatedDevice, timers: VirtualTimers): () => void {
 
 /** Lets virtual time pass until a promise is settled. */
 async function within<T>(timers: VirtualTimers, promise: Promise<T>): Promise<T> {
-  let settled = false;
+  const outcome: { settled: boolean } = { settled: false };
   const watched = promise.finally(() => {
-    settled = true;
+    outcome.settled = true;
   });
+  // It may fail long before it is awaited.
   watched.catch(() => undefined);
   const endMs = timers.nowMs() + SETTLE_MS;
-  while (!settled && timers.nowMs() < endMs) await timers.advanceAsync(1);
-  if (!settled) throw new Error(`nothing came within ${SETTLE_MS} ms of virtual time`);
+  while (!isSettled(outcome) && timers.nowMs() < endMs) await timers.advanceAsync(1);
+  if (!isSettled(outcome)) throw new Error(`nothing came within ${SETTLE_MS} ms of virtual time`);
   return watched;
+}
+
+function isSettled({ settled }: { readonly settled: boolean }): boolean {
+  return settled;
 }
 
 interface AccountOptions {

@@ -84,7 +84,7 @@ const TOKEN = countedBytes(16, 0xa0);
 const HASH = countedBytes(32, 0x10);
 
 /** Every command, those with a choice in each of its forms. */
-export const exampleCommands: readonly Command[] = [
+const exampleCommands: readonly Command[] = [
   { type: 'hello', major: 1, minor: 0, client: 'meactl 0.1.0', clientId: countedBytes(16, 1) },
   { type: 'configure', blockFrames: 20, safetyProfile: exampleProfile },
   { type: 'start' },

@@ -1,0 +1,367 @@
+import { spawn, spawnSync, type ChildProcessWithoutNullStreams } from 'node:child_process';
+import { join } from 'node:path';
+import { afterEach, beforeAll, expect, it } from 'vitest';
+import { decodeDeviceMessage, encodeDeviceMessage, encodeHostMessage } from '../protocols/mea-link/codec.js';
+import { createCobsFraming } from '../protocols/mea-link/framing.js';
+import type { Command, DeviceMessage, HostMessage, Lane, ReplyResult } from '../protocols/mea-link/messages.js';
+import { hashSafetyProfile } from '../protocols/mea-link/safety-profile-hash.js';
+import type { SafetyProfile } from '../protocols/stimulation/safety-profile.js';
+import type { Pulse } from '../protocols/stimulation/stim-pattern.js';
+import { microamps, microseconds, sampleIndex } from '../protocols/units.js';
+import { packageFolder } from '../src/cli/package-info.js';
+import { describeWithDebianTool, runTool, type ToolProbe } from './helpers/debian-tool.js';
+import {
+  countedBytes,
+  exampleDeviceMessages,
+  exampleHostMessages,
+  exampleProfile,
+} from './helpers/mea-link-messages.js';
+import { temporaryFolder } from './helpers/run-cli.js';
+
+const gcc: ToolProbe = { command: 'gcc', args: ['--version'], remedy: 'apt-get install gcc libc6-dev' };
+const sources = ['mea_link.c', 'pattern_box.c', 'main_host.c'].map((name) =>
+  join(packageFolder(), 'examples/firmware', name),
+);
+const folder = temporaryFolder('firmware-example');
+const program = join(folder, 'pattern-box');
+
+const SERIAL_NUMBER = 'HOST-1';
+const TOKEN = countedBytes(16, 0xa0);
+const DEADLINE_MS = 5000;
+
+/** Electrode 0 may be pulsed, electrode 1 was never measured, electrode 2 is masked, all others are not listed. */
+const profile: SafetyProfile = {
+  ...exampleProfile,
+  electrodes: [
+    { electrode: 0, areaUm2: 707, impedanceOhm: 100_000, masked: false },
+    { electrode: 1, areaUm2: 707, impedanceOhm: null, masked: false },
+    { electrode: 2, areaUm2: 707, impedanceOhm: 100_000, masked: true },
+  ],
+  maxChargeDensityUcPerCm2: 1000,
+};
+
+function biphasic(electrode: number, currentUa = 20): Pulse {
+  const durationUs = microseconds(200);
+  return {
+    electrode,
+    phases: [
+      { currentUa: microamps(-currentUa), durationUs },
+      { currentUa: microamps(currentUa), durationUs },
+    ],
+  };
+}
+
+/** Talks to the program as a controller does over a serial line. */
+class Conversation {
+  readonly heard: { readonly lane: Lane; readonly message: DeviceMessage; readonly atMs: number }[] = [];
+  readonly bad: string[] = [];
+  readonly outputs: string[] = [];
+  readonly child: ChildProcessWithoutNullStreams;
+  readonly #framing = createCobsFraming();
+  readonly #wake = new Set<() => void>();
+  #sequence = 0;
+  #commandId = 0;
+  #heartbeats: NodeJS.Timeout | undefined;
+
+  constructor() {
+    this.child = spawn(program);
+    this.child.stdin.write(Uint8Array.of(0));
+    this.child.stderr.on('data', (text: Buffer) => this.outputs.push(...text.toString().trim().split('\n')));
+    this.child.stdout.on('data', (bytes: Buffer) => {
+      this.#framing.decoder.push(bytes, {
+        onMessage: (lane, encoded) => {
+          const decoded = decodeDeviceMessage(encoded);
+          if (decoded.type === 'bad') this.bad.push(decoded.message);
+          else this.heard.push({ lane, message: decoded.message, atMs: performance.now() });
+        },
+        onBadFrame: ({ message }) => this.bad.push(message),
+      });
+      for (const wake of this.#wake) wake();
+    });
+  }
+
+  send(message: HostMessage): void {
+    this.child.stdin.write(this.#framing.encoder.encode('control', encodeHostMessage(message)));
+  }
+
+  /** Sends a command, under a new id unless one is given, and gives its answer. */
+  async ask(command: Command, commandId = ++this.#commandId): Promise<ReplyResult> {
+    const seen = this.heard.length;
+    this.send({ type: 'command', sequence: this.#sequence++, commandId, command });
+    const { message } = await this.waitFor(
+      ({ message: reply }, i) => i >= seen && reply.type === 'reply' && reply.commandId === commandId,
+    );
+    if (message.type !== 'reply') throw new Error('not a reply');
+    return message.result;
+  }
+
+  startHeartbeats(token = TOKEN, armedForMs = 60_000): void {
+    let progress = 0;
+    this.#heartbeats = setInterval(() => {
+      this.send({ type: 'heartbeat', sequence: this.#sequence++, token, progress: progress++, armedForMs });
+    }, 20);
+  }
+
+  stopHeartbeats(): void {
+    clearInterval(this.#heartbeats);
+  }
+
+  async waitFor(
+    wanted: (entry: Conversation['heard'][number], index: number) => boolean,
+  ): Promise<Conversation['heard'][number]> {
+    const deadline = AbortSignal.timeout(DEADLINE_MS);
+    for (;;) {
+      const found = this.heard.find(wanted);
+      if (found !== undefined) return found;
+      await new Promise<void>((resolve, reject) => {
+        const wake = (): void => {
+          this.#wake.delete(wake);
+          resolve();
+        };
+        this.#wake.add(wake);
+        deadline.addEventListener('abort', () => {
+          reject(new Error(`nothing came; heard ${JSON.stringify(this.heard.slice(-5))} ${this.bad.join()}`));
+        });
+      });
+    }
+  }
+
+  dataMessages(): DeviceMessage[] {
+    return this.heard.filter(({ lane }) => lane === 'data').map(({ message }) => message);
+  }
+
+  /** Hello, configure, start. */
+  async run(): Promise<void> {
+    const hello = { type: 'hello', major: 1, minor: 0, client: 'test', clientId: countedBytes(16, 1) } as const;
+    expect(await this.ask(hello)).toMatchObject({ type: 'hello' });
+    expect(await this.ask({ type: 'configure', blockFrames: 1, safetyProfile: profile })).toEqual({
+      type: 'configured',
+      blockFrames: 1,
+      profileHash: hashSafetyProfile(profile),
+    });
+    expect(await this.ask({ type: 'start' })).toEqual({ type: 'done' });
+  }
+
+  arm(serialNumber = SERIAL_NUMBER): Promise<ReplyResult> {
+    return this.ask({ type: 'arm', token: TOKEN, serialNumber, profileHash: hashSafetyProfile(profile) });
+  }
+}
+
+const conversations: Conversation[] = [];
+
+function open(): Conversation {
+  const conversation = new Conversation();
+  conversations.push(conversation);
+  return conversation;
+}
+
+afterEach(() => {
+  for (const conversation of conversations.splice(0)) {
+    conversation.stopHeartbeats();
+    conversation.child.kill();
+    expect(conversation.bad).toEqual([]);
+  }
+});
+
+describeWithDebianTool('the example firmware', gcc, () => {
+  beforeAll(() => {
+    runTool(gcc, ['-Wall', '-Wextra', '-Werror', '-pedantic', '-std=c99', '-O2', '-o', program, ...sources]);
+  });
+
+  it('has the framing of the controller: it reads every frame, and what it writes is the same but for the lane', () => {
+    const { encoder, decoder } = createCobsFraming();
+    const messages = [
+      ...exampleHostMessages.map(encodeHostMessage),
+      ...exampleDeviceMessages.map(encodeDeviceMessage),
+      new Uint8Array(0),
+      ...[252, 253, 254, 255, 507, 508, 509, 8192].map((length) => new Uint8Array(length).fill(0x55)),
+      new Uint8Array(600),
+    ];
+    const garbage = Uint8Array.of(9, 9, 9, 0, 1, 0, 200, 1, 0);
+    const frames = messages.map((message, i) => encoder.encode(i % 2 === 0 ? 'control' : 'data', message));
+    const { stdout, status } = spawnSync(program, ['echo'], { input: Buffer.concat([garbage, ...frames]) });
+    expect(status).toBe(0);
+    const expected = messages.map((message, i) => encoder.encode(i % 2 === 0 ? 'data' : 'control', message));
+    expect(Buffer.concat(expected).equals(stdout)).toBe(true);
+    const heard: Uint8Array[] = [];
+    decoder.push(stdout, {
+      onMessage: (_, message) => heard.push(message),
+      onBadFrame: ({ message }) => expect.unreachable(message),
+    });
+    expect(heard).toEqual(messages);
+  });
+
+  it('answers hello with its capabilities, and refuses everything before it', async () => {
+    const box = open();
+    expect(await box.ask({ type: 'start' })).toMatchObject({ type: 'refused', reason: 'not-controller' });
+    const clientId = countedBytes(16, 1);
+    const old = { type: 'hello', major: 2, minor: 0, client: 'test', clientId } as const;
+    expect(await box.ask(old)).toMatchObject({ type: 'refused', reason: 'version' });
+    expect(await box.ask({ ...old, major: 1 })).toMatchObject({
+      type: 'hello',
+      nextDataSequence: 0,
+      capabilities: {
+        serialNumber: SERIAL_NUMBER,
+        emulated: true,
+        channels: 0,
+        sampleRateHz: 1e6,
+        watchdogMs: 100,
+        stimulation: { electrodes: [0, 1, 2, 3, 4, 5, 6, 7], scheduling: 'at-sample', delivery: 'acknowledged' },
+      },
+    });
+  });
+
+  it('delivers a stimulus that was armed, uploaded and triggered, and sets its output', async () => {
+    const box = open();
+    await box.run();
+    expect(await box.ask({ type: 'upload-pattern', pattern: { slot: 3, pulses: [biphasic(0)] } })).toEqual({
+      type: 'done',
+    });
+    expect(await box.arm()).toEqual({ type: 'done' });
+    box.startHeartbeats();
+    const now = await box.ask({ type: 'status' });
+    if (now.type !== 'status') throw new Error('no status');
+    expect(now).toMatchObject({ state: 'running', armed: true });
+    const sample = sampleIndex(now.nextSample + 300_000);
+    const scheduled = await box.ask({
+      type: 'trigger',
+      stimulusId: 7,
+      slot: 3,
+      at: { type: 'sample', sample },
+      token: TOKEN,
+    });
+    expect(scheduled).toEqual({ type: 'scheduled', sample });
+    const { message } = await box.waitFor((entry) => entry.message.type === 'stimulus-delivered');
+    expect(message).toMatchObject({ stimulusId: 7, slot: 3, electrodes: [0] });
+    if (message.type === 'stimulus-delivered') expect(message.sample).toBeGreaterThanOrEqual(sample);
+    expect(await box.ask({ type: 'stop' })).toEqual({ type: 'done' });
+    expect(box.outputs.map((line) => line.split(' ')[1])).toEqual(['0x00', '0x01', '0x00']);
+    expect(box.dataMessages().map(({ type, sequence }) => [type, sequence])).toEqual([
+      ['stream-started', 0],
+      ['armed-changed', 1],
+      ['stimulus-delivered', 2],
+      ['armed-changed', 3],
+      ['stream-ended', 4],
+    ]);
+  });
+
+  it('disarms 100 ms after the last heartbeat, drops what waits, and is not armed again by heartbeats', async () => {
+    const box = open();
+    await box.run();
+    await box.ask({ type: 'upload-pattern', pattern: { slot: 0, pulses: [biphasic(0)] } });
+    await box.arm();
+    const before = await box.ask({ type: 'status' });
+    if (before.type !== 'status') throw new Error('no status');
+    const far = { type: 'sample', sample: sampleIndex(before.nextSample + 1_900_000) } as const;
+    expect(await box.ask({ type: 'trigger', stimulusId: 1, slot: 0, at: far, token: TOKEN })).toMatchObject({
+      type: 'scheduled',
+    });
+    // A heartbeat with another token keeps nothing armed.
+    box.startHeartbeats(countedBytes(16, 0));
+    const disarmed = await box.waitFor(({ message }) => message.type === 'armed-changed' && !message.armed);
+    box.stopHeartbeats();
+    const armed = box.dataMessages().find((message) => message.type === 'armed-changed');
+    if (armed?.type !== 'armed-changed' || disarmed.message.type !== 'armed-changed') throw new Error('not armed');
+    expect(disarmed.message.cause).toBe('watchdog');
+    const heldUs = disarmed.message.atSample - armed.atSample;
+    expect(heldUs).toBeGreaterThanOrEqual(99_000);
+    // The box looks once a millisecond; a busy machine may let it wait.
+    expect(heldUs).toBeLessThan(500_000);
+    expect(box.dataMessages().at(-2)).toMatchObject({ type: 'stimulus-dropped', stimulusId: 1, reason: 'disarmed' });
+    box.startHeartbeats();
+    await box.waitFor(({ message }, i) => message.type === 'device-heartbeat' && i > box.heard.indexOf(disarmed) + 3);
+    expect(await box.ask({ type: 'status' })).toMatchObject({ armed: false, scheduledStimuli: 0 });
+    expect(await box.ask({ type: 'trigger', stimulusId: 2, slot: 0, at: { type: 'now' }, token: TOKEN })).toMatchObject(
+      {
+        reason: 'not-armed',
+      },
+    );
+  });
+
+  it('stays armed while heartbeats come, and disarms when the time that they give is over', async () => {
+    const box = open();
+    await box.run();
+    await box.arm();
+    box.startHeartbeats();
+    const seen = box.heard.length;
+    // Seven heartbeats of the box, 50 ms apart, are more than three times its watchdog.
+    await box.waitFor(({ message }, i) => i > seen && message.type === 'device-heartbeat' && beats(box, seen) >= 7);
+    expect(await box.ask({ type: 'status' })).toMatchObject({ armed: true });
+    box.stopHeartbeats();
+    box.send({ type: 'heartbeat', sequence: 0, token: TOKEN, progress: 0, armedForMs: 1 });
+    const { message } = await box.waitFor((entry) => entry.message.type === 'armed-changed' && !entry.message.armed);
+    expect(message).toMatchObject({ cause: 'armed-time' });
+  });
+
+  it('answers a repeated id with the same reply and does not carry it out twice', async () => {
+    const box = open();
+    await box.run();
+    await box.ask({ type: 'upload-pattern', pattern: { slot: 0, pulses: [] } });
+    await box.arm();
+    box.startHeartbeats();
+    const trigger = { type: 'trigger', stimulusId: 1, slot: 0, at: { type: 'now' }, token: TOKEN } as const;
+    const first = await box.ask(trigger, 100);
+    expect(first).toMatchObject({ type: 'scheduled' });
+    expect(await box.ask(trigger, 100)).toEqual(first);
+    expect(await box.ask({ type: 'stop' }, 99)).toMatchObject({ reason: 'stale-id' });
+    expect(await box.ask({ type: 'stop' }, 0)).toMatchObject({ reason: 'stale-id' });
+    expect(await box.ask({ type: 'abort' }, 101)).toEqual({ type: 'done' });
+    expect(box.dataMessages().filter(({ type }) => type === 'stimulus-delivered')).toHaveLength(1);
+  });
+
+  it('refuses by name, and holds patterns against the profile', async () => {
+    const box = open();
+    await box.run();
+    const upload = (pulse: Pulse): Promise<ReplyResult> =>
+      box.ask({ type: 'upload-pattern', pattern: { slot: 0, pulses: [pulse] } });
+    const reversed = { ...biphasic(0), phases: biphasic(0).phases.toReversed() };
+    const unbalanced = { ...biphasic(0), phases: biphasic(0).phases.slice(0, 1) };
+    for (const [pulse, rule] of [
+      [biphasic(1), 'impedance'],
+      [biphasic(2), 'electrode'],
+      [biphasic(3), 'electrode'],
+      [biphasic(0, 31), 'current'],
+      [biphasic(0, 20.2), 'charge'],
+      [unbalanced, 'balance'],
+      [reversed, 'polarity'],
+    ] as const) {
+      expect(await upload(pulse)).toMatchObject({ type: 'refused', reason: 'safety', rule });
+    }
+    expect(await box.arm('PB-0002')).toMatchObject({ reason: 'wrong-device' });
+    const token = TOKEN;
+    const profileHash = countedBytes(32, 1);
+    expect(await box.ask({ type: 'arm', token, serialNumber: SERIAL_NUMBER, profileHash })).toMatchObject({
+      reason: 'wrong-profile',
+    });
+    const trigger = { type: 'trigger', stimulusId: 1, slot: 0, at: { type: 'now' }, token } as const;
+    expect(await box.ask(trigger)).toMatchObject({ reason: 'not-armed' });
+    expect(await box.arm()).toEqual({ type: 'done' });
+    box.startHeartbeats();
+    expect(await box.arm()).toMatchObject({ reason: 'wrong-state' });
+    expect(await box.ask({ ...trigger, token: countedBytes(16, 9) })).toMatchObject({ reason: 'bad-token' });
+    expect(await box.ask(trigger)).toMatchObject({ reason: 'empty-slot' });
+    expect(await upload(biphasic(0))).toEqual({ type: 'done' });
+    const late = { type: 'sample', sample: sampleIndex(1) } as const;
+    expect(await box.ask({ ...trigger, at: late })).toMatchObject({ reason: 'late' });
+    const far = { type: 'sample', sample: sampleIndex(2 ** 53) } as const;
+    expect(await box.ask({ ...trigger, at: far })).toMatchObject({ reason: 'too-far-ahead' });
+    expect(await box.ask(trigger)).toMatchObject({ type: 'scheduled' });
+    expect(await box.ask({ ...trigger, stimulusId: 2 })).toMatchObject({ reason: 'safety', rule: 'interval' });
+    expect(await box.ask({ type: 'rest', durationSamples: 5 })).toMatchObject({ reason: 'unsupported' });
+    expect(await box.ask({ type: 'configure', blockFrames: 1, safetyProfile: profile })).toMatchObject({
+      reason: 'wrong-state',
+    });
+  });
+
+  it('goes on after garbage on the line', async () => {
+    const box = open();
+    await box.run();
+    box.child.stdin.write(Uint8Array.from({ length: 20_000 }, (_, i) => (i * 7919) % 251));
+    box.child.stdin.write(Uint8Array.of(0));
+    expect(await box.ask({ type: 'status' })).toMatchObject({ state: 'running' });
+  });
+});
+
+function beats(box: Conversation, from: number): number {
+  return box.heard.slice(from).filter(({ message }) => message.type === 'device-heartbeat').length;
+}
