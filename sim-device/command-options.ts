@@ -12,10 +12,11 @@ export function choice(flags: string, description: string, choices: readonly str
 }
 
 /** A parser of integers of at least `least`, for commander. */
-export function toInteger(least: number): (text: string) => number {
+export function toInteger(least: number, most = Number.MAX_SAFE_INTEGER): (text: string) => number {
   return (text) => {
     const value = Number(text);
-    if (text.trim() !== '' && Number.isSafeInteger(value) && value >= least) return value;
+    if (text.trim() !== '' && Number.isSafeInteger(value) && value >= least && value <= most) return value;
+    if (most < Number.MAX_SAFE_INTEGER) throw new InvalidArgumentError(`Expected an integer from ${least} to ${most}.`);
     throw new InvalidArgumentError(
       least === Number.MIN_SAFE_INTEGER ? 'Expected an integer.' : `Expected an integer of at least ${least}.`,
     );

@@ -1,5 +1,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 
+import { MeaError } from '../protocols/errors.js';
+
 /** Bytes that wait in memory before they are written. */
 const FLUSH_BYTES = 64 * 1024;
 
@@ -9,9 +11,9 @@ export class LineFile {
   #waiting: string[] = [];
   #bytes = 0;
 
-  /** @throws the system's error when the file is there already or cannot be made */
+  /** @throws MeaError `exists` when the file is there already, `missing` when it cannot be made */
   constructor(path: string) {
-    this.#file = openSync(path, 'wx');
+    this.#file = openNew(path);
   }
 
   write(value: unknown): void {
@@ -33,5 +35,17 @@ export class LineFile {
   close(): void {
     this.flush();
     closeSync(this.#file);
+  }
+}
+
+function openNew(path: string): number {
+  try {
+    return openSync(path, 'wx');
+  } catch (error) {
+    const exists = error instanceof Error && 'code' in error && error.code === 'EEXIST';
+    const got = error instanceof Error ? error.message : String(error);
+    throw exists
+      ? new MeaError('exists', { what: 'The file is there already', where: path, remedy: 'name a new one' })
+      : new MeaError('missing', { what: 'The file cannot be made', got, where: path }, { cause: error });
   }
 }

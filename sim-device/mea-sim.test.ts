@@ -1,3 +1,7 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
 import { describe, expect, it } from 'vitest';
 
 import { runMeaSim } from './mea-sim.js';
@@ -59,6 +63,49 @@ describe('mea-sim trials', () => {
   it.each([[['--help']], [['trials', '--help']], [[]]])('helps on %j', async (argv) => {
     const { out, err } = await run(...argv);
     expect(out + err).toMatch(/Usage: mea-sim/);
+  });
+});
+
+describe('mea-sim serve', () => {
+  it.each([
+    [['serve'], /--mount <address>.*--help/],
+    [['--mount', 'nowhere'], /Not the address of a device.*nowhere.*tcp:\/\//],
+    [['--mount', 'tcp://0.0.0.0:0'], /0\.0\.0\.0.*127\.0\.0\.1.*--allow-remote/],
+    [['--mount', 'tcp://127.0.0.1:0', '--channels', '4097'], /--channels.*4097.*1 to 4096/],
+    [['--mount', 'tcp://127.0.0.1:0', '--channels', '10', '--columns', '4'], /no rectangle.*10 channels in rows of 4/],
+    [['--mount', 'tcp://127.0.0.1:0', '--condition', 'drunk'], /--condition.*drunk.*ctrl.*apv.*--help/],
+    [['--mount', 'tcp://127.0.0.1:0', '--rate', '5000'], /5000/],
+    [['--mount', 'tcp://127.0.0.1:0', '--fault', 'drop=2'], /fault drop.*got 2.*drop=<share 0-1>/],
+    [['--mount', 'tcp://127.0.0.1:0', '--fault', 'gremlins=2'], /Unknown fault.*gremlins.*drop, duplicate/],
+    [
+      ['--mount', 'tcp://127.0.0.1:0', '--ledger', '/nowhere/at/all.jsonl'],
+      /cannot be made.*\/nowhere\/at\/all\.jsonl/,
+    ],
+  ])('explains %j on stderr and exits 2', async (argv, message) => {
+    const { code, out, err } = await run(...argv);
+    expect([code, out]).toEqual([2, '']);
+    expect(err).toMatch(message);
+    expect(err.trimEnd().split('\n')).toHaveLength(1);
+  });
+
+  it('says where it listens, ends by itself after its duration, and tells which faults were applied', async () => {
+    const { code, out, err } = await run(
+      ...['--mount', 'tcp://127.0.0.1:0', '--channels', '4', '--duration', '0.3', '--fault', 'stall=20:2'],
+    );
+    expect(code).toBe(0);
+    expect(out).toMatch(/^tcp:\/\/127\.0\.0\.1:\d+\n$/);
+    expect(err).toMatch(/faults applied: stall [1-9]\d*/);
+  });
+
+  it('does not write over a file', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'mea-sim-'));
+    const file = join(folder, 'truth.jsonl');
+    writeFileSync(file, 'mine');
+    const { code, err } = await run('--mount', 'tcp://127.0.0.1:0', '--truth', file, '--duration', '0.1');
+    expect(code).toBe(2);
+    expect(err).toContain('is there already');
+    expect(readFileSync(file, 'utf8')).toBe('mine');
+    rmSync(folder, { recursive: true });
   });
 });
 

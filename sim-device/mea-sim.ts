@@ -1,13 +1,16 @@
 import { CULTURE_CONDITIONS, CULTURE_PARAMETER_NAMES, PLASTICITY_NAMES } from '../protocols/culture-names.js';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 
-import { isMeaError } from '../protocols/errors.js';
+import { isMeaError, type ErrorTag } from '../protocols/errors.js';
 import { choice, toInteger, type MeaSimIo } from './command-options.js';
 import { MIXING_OF_PARAMETERS, parseChoice } from './culture-parameters.js';
 import { addServe } from './serve-command.js';
 
 /** Exit codes of the program. */
 const EXIT = { done: 0, failed: 1, usage: 2 } as const;
+
+/** Errors that a better command line mends. */
+const BAD_USAGE: ReadonlySet<ErrorTag> = new Set<ErrorTag>(['usage', 'bad-input', 'exists', 'missing', 'refused']);
 
 /**
  * Runs the emulator's command line: `serve` is the emulated rig behind its wire protocol; `trials` prints what an emulated culture answers, one JSON line a trial;
@@ -19,16 +22,22 @@ const EXIT = { done: 0, failed: 1, usage: 2 } as const;
 export async function runMeaSim(argv: readonly string[], io: MeaSimIo): Promise<number> {
   const program = buildProgram(io);
   try {
-    await program.parseAsync([...argv], { from: 'user' });
+    await program.parseAsync(withCommand(argv), { from: 'user' });
     return EXIT.done;
   } catch (error) {
     if (error instanceof CommanderError) return explainUsage(error, io);
     if (isMeaError(error)) {
       io.stderr(`mea-sim: ${error.message}\n`);
-      return error.tag === 'usage' || error.tag === 'bad-input' ? EXIT.usage : EXIT.failed;
+      return BAD_USAGE.has(error.tag) ? EXIT.usage : EXIT.failed;
     }
     throw error;
   }
+}
+
+/** Options without a command are those of `serve`: `mea-sim --mount tcp://127.0.0.1:9100`. */
+function withCommand(argv: readonly string[]): string[] {
+  const [first = ''] = argv;
+  return first.startsWith('-') && !['-h', '--help'].includes(first) ? ['serve', ...argv] : [...argv];
 }
 
 function explainUsage(error: CommanderError, io: MeaSimIo): number {

@@ -40,10 +40,10 @@ interface ServeFlags {
 /** A parameter set of the culture, or what is done to one of the set `ctrl`. */
 const SERVED_CONDITIONS = [...CULTURE_PARAMETER_NAMES, ...CULTURE_CONDITIONS.filter((name) => name !== 'none')];
 
-/** Adds `serve`, which is also what `mea-sim --mount ...` does. */
+/** Adds `serve`: the emulated rig behind its wire protocol. */
 export function addServe(program: Command, io: MeaSimIo): void {
   program
-    .command('serve', { isDefault: true })
+    .command('serve')
     .description('serve an emulated rig over MEA-Link, in real time, until interrupted')
     .requiredOption('--mount <address>', 'tcp://host:port, zmq+tcp://host:port (and port + 1) or serial:/dev/path')
     .addOption(
@@ -51,7 +51,7 @@ export function addServe(program: Command, io: MeaSimIo): void {
     )
     .addOption(choice('--plasticity <rule>', 'how it learns', PLASTICITY_NAMES).default('free-energy'))
     .option('--seed <integer>', 'seed of the culture and of all noise', toInteger(0), 1)
-    .option('--channels <count>', 'electrodes of the array, 1 to 4096', toInteger(1), 64)
+    .option('--channels <count>', 'electrodes of the array, 1 to 4096', toInteger(1, 4096), 64)
     .option('--columns <count>', 'electrodes in a row (default: as square as it gets)', toInteger(1))
     .option('--pitch <um>', 'distance between neighbours', toNumber(1), 200)
     .option('--rate <hertz>', 'samples per second, 10000 to 30000', toInteger(1), 20_000)

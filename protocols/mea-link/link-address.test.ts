@@ -53,7 +53,7 @@ describe('listening', () => {
       } catch (reason) {
         error = reason;
       }
-      expect(isMeaError(error, 'refused') ? error.message : error).toMatch(/unasked.*allowRemote/u);
+      expect(isMeaError(error, 'refused') ? error.message : error).toMatch(/unasked.*--allow-remote/u);
       expect(() => {
         assertMayListen(host, true);
       }).not.toThrow();

@@ -65,7 +65,7 @@ export function assertMayListen(host: string, allowRemote: boolean): void {
     what: 'The device does not listen for other computers: who reaches its command socket may stimulate, unasked',
     got: host,
     wanted: 'localhost, 127.0.0.1 or ::1',
-    remedy: 'tunnel with ssh -L, or allow remote links explicitly (allowRemote) on a network of its own',
+    remedy: 'tunnel with ssh -L, or allow remote links explicitly (--allow-remote) on a network of its own',
   });
 }
 

@@ -33,6 +33,16 @@ describe('the look back', () => {
     expect(second([1000, 1000], limits)).toEqual(['interval']);
   });
 
+  it('lets a short pulse end just before a long one, and begin just after it', () => {
+    const limits = { minIntervalMs: milliseconds(0) };
+    // 20 samples against 8.
+    const long = toPulse(0, [-10, 500], [10, 500]);
+    const { history } = accept(toCommand([long], { sample: 1000 }), toContext({}, limits));
+    const rulesAt = (sample: number): readonly SafetyRule[] =>
+      refusedRules(toCommand([ordinaryPulse()], { stimulusId: 2, sample }), toContext({ history }, limits));
+    expect([992, 993, 1019, 1020].map(rulesAt)).toEqual([[], ['interval'], ['interval'], []]);
+  });
+
   it('counts in every second, half open, wherever it begins', () => {
     for (const limits of [{ maxRateHz: hertz(1) }, { maxDuty: 0.0004 }, { maxChargePerSecondNc: 4 }]) {
       const rule = 'maxRateHz' in limits ? 'rate' : 'maxDuty' in limits ? 'duty' : 'charge-rate';
@@ -83,7 +93,20 @@ describe('the look back', () => {
     expect(refusedRules(at(0), toContext({ profileAgeS: -101 }, limits))).toEqual(['impedance']);
   });
 
-  it('forgets nothing that a second can still hold', () => {
+  it('still knows a pulse of almost a second ago after another was accepted', () => {
+    const limits = { maxRateHz: hertz(2) };
+    const first = accept(toCommand([ordinaryPulse()]), toContext({}, limits));
+    const later = toContext({ history: first.history, nowSample: 15_000 }, limits);
+    const second = accept(toCommand([ordinaryPulse()], { stimulusId: 2, sample: 15_000 }), later);
+    const rulesAt = (nowSample: number): readonly SafetyRule[] =>
+      refusedRules(
+        toCommand([ordinaryPulse()], { stimulusId: 3, sample: nowSample }),
+        toContext({ history: second.history, nowSample }, limits),
+      );
+    expect([19_999, 20_000].map(rulesAt)).toEqual([['rate'], []]);
+  });
+
+  it('forgets nothing that a second can still hold, and all else', () => {
     const limits = { maxRateHz: hertz(3) };
     let history = createStimHistory();
     const verdicts: string[] = [];

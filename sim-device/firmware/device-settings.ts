@@ -39,6 +39,9 @@ export const DEFAULT_DEVICE_SETTINGS: DeviceSettings = {
   maxPhases: 3,
 };
 
+/** Bytes that the ring may hold: with many channels it keeps a shorter time than it was asked to. */
+export const RING_BYTES = 128 * 1024 * 1024;
+
 /** Name and version of the emulated device's firmware. */
 const FIRMWARE_NAME = 'mea-sim 1.0';
 
@@ -57,7 +60,7 @@ export function describeDevice(rig: EmulatedRig, settings: DeviceSettings): Capa
     stimulation: describeStimulator(rig, settings),
     watchdogMs: settings.watchdogMs,
     heartbeatMs: settings.heartbeatMs,
-    ringMs: settings.ringMs,
+    ringMs: toRingMs(rig, settings),
     canMeasureImpedance: true,
   };
 }
@@ -82,4 +85,10 @@ function describeStimulator(rig: EmulatedRig, settings: DeviceSettings): Stimula
 /** Largest block whose message stays well below the protocol's limit of 64 KiB. */
 function toMaxBlockFrames(channels: number): number {
   return Math.max(1, Math.min(1000, Math.floor(65_000 / (2 * channels))));
+}
+
+/** How long the ring keeps what was sent: as asked, or as long as its bytes last. Half as much again is for headers. */
+export function toRingMs({ channels, sampleRateHz }: EmulatedRig, settings: DeviceSettings): number {
+  const bytesPerMs = (2 * channels * sampleRateHz) / 1000;
+  return Math.min(settings.ringMs, Math.floor(RING_BYTES / (1.5 * bytesPerMs)));
 }

@@ -16,15 +16,13 @@ import { equalBytes } from './arming.js';
 import { CommandMemory } from './command-memory.js';
 import { DataRing } from './data-ring.js';
 import type { ControlBody, DataBody } from './device-events.js';
-import type { DeviceSettings } from './device-settings.js';
+import { RING_BYTES, toRingMs, type DeviceSettings } from './device-settings.js';
 import { Firmware } from './firmware.js';
 import { Peer } from './peer.js';
 import { refuse } from './stimulator.js';
 
 /** A controller that has not been heard for so long may be replaced by another. */
 const CONTROLLER_SILENCE_MS = 1000;
-/** Bytes that the ring may hold, whatever the time that it is meant for. */
-const RING_BYTES = 128 * 1024 * 1024;
 
 /** What the device says outside its link: for its ledger, its log, and the test that watches it. */
 export interface DeviceObserver {
@@ -167,7 +165,8 @@ export class EmulatedDevice {
   }
 
   #createRing(): DataRing {
-    const keepTicks = Math.round((this.#options.settings.ringMs * this.#sampleRateHz) / 1000);
+    const { rig, settings } = this.#options;
+    const keepTicks = Math.round((toRingMs(rig, settings) * this.#sampleRateHz) / 1000);
     return new DataRing({ messages: keepTicks + 1024, bytes: RING_BYTES, keepTicks });
   }
 

@@ -83,6 +83,21 @@ describe('the safety check of the device', () => {
     expect(check.check([ordinaryPulse()], 1050, 0)).toBeUndefined();
   });
 
+  it('lets no two pulses of an electrode overlap', () => {
+    const check = createCheck({ minIntervalMs: milliseconds(0) });
+    // 20 samples against 8.
+    check.commit(1, [toPulse(0, [-10, 500], [10, 500])], 1000);
+    const rules = [992, 993, 1000, 1019, 1020].map((sample) => check.check([ordinaryPulse()], sample, 0)?.rule);
+    expect(rules).toEqual([undefined, 'interval', 'interval', 'interval', undefined]);
+  });
+
+  it('takes a second as half open', () => {
+    const check = createCheck({ maxRateHz: hertz(1) });
+    check.commit(1, [ordinaryPulse()], 30_000);
+    const rules = [10_000, 10_001, 49_999, 50_000].map((sample) => check.check([ordinaryPulse()], sample, 0)?.rule);
+    expect(rules).toEqual([undefined, 'rate', 'rate', undefined]);
+  });
+
   it('counts in every second that holds the pulse', () => {
     const check = createCheck({ maxRateHz: hertz(2) });
     check.commit(1, [ordinaryPulse()], 5000);
