@@ -142,6 +142,11 @@ export class DeviceConnection {
     return this.#greeted().bootId;
   }
 
+  /** Id of the last stimulus that the device had accepted when it greeted us; ids of new ones must be higher. */
+  get newestStimulusId(): number {
+    return this.#greeted().newestStimulusId;
+  }
+
   get isUp(): boolean {
     return this.#supervisor.isUp;
   }

@@ -44,6 +44,8 @@ export interface MeaLinkDevice {
   readonly capabilities: Capabilities;
   /** Of the present boot of the device. */
   readonly bootId: number;
+  /** Id of the last stimulus that the device had accepted when it greeted us; a new one needs a higher id. */
+  readonly newestStimulusId: number;
   /**
    * All that happens, in one order, from the time of subscribing on; completes after `close` or `link-failed`. Hot, and
    * handed out synchronously: a subscriber that is slow holds up the link, and nothing is queued for it.
@@ -131,6 +133,10 @@ export class MeaLinkDriver implements MeaLinkDevice {
 
   get bootId(): number {
     return this.#connection.bootId;
+  }
+
+  get newestStimulusId(): number {
+    return this.#connection.newestStimulusId;
   }
 
   get events$(): Observable<DeviceEvent> {

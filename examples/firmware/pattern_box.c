@@ -685,8 +685,9 @@ static void hello(struct mea_reader reader) {
     return;
   }
   /* There is one line and so one controller: another client takes over, and what the first had armed ends. */
+  /* Whoever arms is there from hello on: nobody inherits an armed box. */
+  disarm(CAUSE_LINK_LOST, "a controller said hello");
   if (!box.has_controller || !same_bytes(client, box.client, sizeof box.client)) {
-    disarm(CAUSE_LINK_LOST, "another controller said hello");
     memcpy(box.client, client, sizeof box.client);
     memset(box.replies, 0, sizeof box.replies);
     box.newest_command = 0;
@@ -697,6 +698,7 @@ static void hello(struct mea_reader reader) {
   mea_put_fixed32(&reply.body, 2, box.boot_id);
   mea_put_fixed32(&reply.body, 3, box.data_sequence);
   mea_put_fixed32(&reply.body, 4, box.data_sequence);
+  mea_put_uint(&reply.body, 5, box.newest_stimulus);
   mea_end(&reply.body, inside);
 }
 

@@ -83,11 +83,12 @@ function fromWireRefusal({ reason, rule, message }: mealink.v1.Refused.$Properti
 
 function checkSequences(
   raw: mealink.v1.HelloResult.$Properties,
-): Pick<Named<'hello'>, 'bootId' | 'nextDataSequence' | 'oldestDataSequence'> {
+): Pick<Named<'hello'>, 'bootId' | 'nextDataSequence' | 'oldestDataSequence' | 'newestStimulusId'> {
   return {
     bootId: checkInteger(raw.bootId, { field: 'boot id' }),
     nextDataSequence: checkInteger(raw.nextDataSequence, { field: 'next data sequence' }),
     oldestDataSequence: checkInteger(raw.oldestDataSequence, { field: 'oldest data sequence' }),
+    newestStimulusId: checkInteger(raw.newestStimulusId ?? 0, { field: 'newest stimulus id' }),
   };
 }
 
@@ -115,7 +116,7 @@ function checkImpedances(raw: {
 function checkResumed(raw: mealink.v1.Resumed.$Properties): Omit<Named<'resumed'>, 'type'> {
   return {
     fromSequence: checkInteger(raw.fromSequence, { field: 'resumed sequence' }),
-    newestSequence: checkInteger(raw.newestSequence, { field: 'newest sequence' }),
+    nextSequence: checkInteger(raw.nextSequence, { field: 'next sequence' }),
   };
 }
 

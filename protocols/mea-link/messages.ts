@@ -132,7 +132,7 @@ export type ReplyResult =
   | { readonly type: 'configured'; readonly profileHash: Uint8Array; readonly blockFrames: number }
   | { readonly type: 'impedances'; readonly frequencyHz: Hertz; readonly values: readonly Impedance[] }
   /** The data lane goes on from `fromSequence`; later than asked where the ring had lost what was before it. */
-  | { readonly type: 'resumed'; readonly fromSequence: number; readonly newestSequence: number }
+  | { readonly type: 'resumed'; readonly fromSequence: number; readonly nextSequence: number }
   | StatusResult
   | Refusal;
 
@@ -144,6 +144,8 @@ export interface HelloResult {
   /** Sequence that the next message of the data lane will have, and the oldest that the ring can send again. */
   readonly nextDataSequence: number;
   readonly oldestDataSequence: number;
+  /** Id of the last stimulus that was accepted in this boot, 0 for none: the next one must be higher. */
+  readonly newestStimulusId: number;
 }
 
 export interface StatusResult {

@@ -267,6 +267,7 @@ export class EmulatedDevice {
       bootId: this.#bootId,
       nextDataSequence: this.#toSequence(peer.cursor ?? this.#ring.next),
       oldestDataSequence: this.#toSequence(this.#ring.oldest),
+      newestStimulusId: this.#firmware.newestStimulusId,
     };
     this.#memory.remember(commandId, result);
     return result;
@@ -291,7 +292,7 @@ export class EmulatedDevice {
     return {
       type: 'resumed',
       fromSequence: this.#toSequence(from),
-      newestSequence: this.#toSequence(this.#ring.next),
+      nextSequence: this.#toSequence(this.#ring.next),
     };
   }
 

@@ -113,6 +113,11 @@ export class Firmware {
     return this.#acquisition.nextSample;
   }
 
+  /** Id of the last stimulus that was accepted since boot, 0 for none. */
+  get newestStimulusId(): number {
+    return this.#stimulator?.newestId ?? 0;
+  }
+
   /** Ticks of the sample clock since boot. */
   get tick(): number {
     return this.#tick;
@@ -178,7 +183,8 @@ export class Firmware {
 
   /** The sample counter jumps, samples are not missing: a fault of the clock. */
   stepClock(samples: number): void {
-    this.#stimulator?.purge('device-fault', 'the sample clock stepped');
+    // Every limit that looks back in time has lost its footing.
+    this.#disarm('device-fault', 'the sample clock stepped');
     this.#acquisition.step(samples);
     this.#report('clock', `the sample counter stepped by ${samples}`);
   }

@@ -47,6 +47,11 @@ export class Stimulator {
     return this.#queue.length;
   }
 
+  /** Id of the last stimulus that was accepted, 0 for none. */
+  get newestId(): number {
+    return this.#newestId;
+  }
+
   /** Takes the limits; the slots are emptied, because their patterns were checked against others. */
   configure(profile: SafetyProfile, nextSample: number): void {
     this.#slots.clear();

@@ -4,6 +4,7 @@ import {
   type ConformanceReport,
 } from '../../drivers/conformance/run-conformance.js';
 import { createMemoryTransport } from '../../drivers/transports/memory.js';
+import type { Pulse } from '../../protocols/stimulation/stim-pattern.js';
 import type { Transport } from '../../protocols/mea-link/link.js';
 import { MemoryHub } from '../../protocols/mea-link/memory-link.js';
 import { DeviceFaults } from '../../sim-device/faults/device-faults.js';
@@ -32,12 +33,16 @@ export interface VirtualRun {
 export async function runVirtually(
   options: Partial<ConformanceOptions> & {
     readonly settings?: Partial<DeviceSettings>;
+    readonly onDeliver?: (pulses: readonly Pulse[]) => void;
     /** Puts a liar between the device and the kit. */
     readonly disguise?: (transport: Transport, timers: VirtualTimers) => Transport;
   } = {},
 ): Promise<VirtualRun> {
   const timers = createVirtualTimers();
-  const rig = createRampRig({ stimulated: STIMULATED });
+  const rig = createRampRig({
+    stimulated: STIMULATED,
+    ...(options.onDeliver !== undefined && { onDeliver: options.onDeliver }),
+  });
   const device = new EmulatedDevice({
     rig,
     settings: { ...DEFAULT_DEVICE_SETTINGS, ...options.settings },

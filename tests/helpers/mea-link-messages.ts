@@ -129,19 +129,27 @@ export const exampleHostMessages: readonly HostMessage[] = [
 
 const exampleResults: readonly ReplyResult[] = [
   { type: 'done' },
-  { type: 'hello', capabilities: exampleCapabilities, bootId: 0, nextDataSequence: 9, oldestDataSequence: 2 ** 32 - 5 },
+  {
+    type: 'hello',
+    capabilities: exampleCapabilities,
+    bootId: 0,
+    nextDataSequence: 9,
+    oldestDataSequence: 2 ** 32 - 5,
+    newestStimulusId: 77,
+  },
   {
     type: 'hello',
     capabilities: { ...exampleCapabilities, stimulation: null, emulated: false, canMeasureImpedance: false },
     bootId: 0xcafe,
     nextDataSequence: 0,
     oldestDataSequence: 0,
+    newestStimulusId: 0,
   },
   { type: 'scheduled', sample: sampleIndex(123_456_789_012) },
   { type: 'configured', profileHash: HASH, blockFrames: 20 },
   { type: 'impedances', frequencyHz: hertz(1000), values: [{ electrode: 5, magnitudeOhm: 1e6, phaseDegrees: -71.5 }] },
   { type: 'impedances', frequencyHz: hertz(20.5), values: [] },
-  { type: 'resumed', fromSequence: 17, newestSequence: 4_000_000_000 },
+  { type: 'resumed', fromSequence: 17, nextSequence: 4_000_000_000 },
   ...(['idle', 'ready', 'running'] as const).map(
     (state, i) =>
       ({

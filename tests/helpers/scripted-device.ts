@@ -313,7 +313,7 @@ export class ScriptedDevice implements Transport {
         return {
           type: 'resumed',
           fromSequence: Math.max(this.oldest, this.#toFull(command.fromSequence)) >>> 0,
-          newestSequence: this.next >>> 0,
+          nextSequence: this.next >>> 0,
         };
       case 'status':
         return {
@@ -337,6 +337,7 @@ export class ScriptedDevice implements Transport {
       bootId: this.bootId,
       nextDataSequence: this.next >>> 0,
       oldestDataSequence: this.oldest >>> 0,
+      newestStimulusId: 0,
     };
   }
 
