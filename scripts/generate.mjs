@@ -8,7 +8,7 @@ import { root } from './root.mjs';
 /** One .proto each: its classes go to `generated/` beside it. */
 const PROTOS = ['protocols/mea-link/mea_link.proto'];
 /** Entry points of the kernels, AssemblyScript; each becomes `build/<name>.wasm` beside it. */
-const KERNELS = ['sim-device/kernels/synthesis.ts'];
+const KERNELS = ['sim-device/kernels/synthesis.ts', 'src/pipeline/kernels/pipeline.ts'];
 
 /** Everything that a compiled program needs beside its compiled TypeScript, relative to the checkout. */
 export function generatedFiles() {
