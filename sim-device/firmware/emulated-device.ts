@@ -63,14 +63,13 @@ export class EmulatedDevice {
   #ring: DataRing;
   #bootId: number;
   #startSequence: number;
-  #controlSequence = 0;
   #controller: Peer | undefined;
   #lastClientId: Uint8Array | undefined;
   #tick = 0;
   #offUntil = 0;
   #refuseUntil = 0;
   /** Replies that a fault holds back, in the order of their ticks. */
-  #delayed: { readonly tick: number; readonly peer: Peer; readonly message: Uint8Array }[] = [];
+  #delayed: { readonly tick: number; readonly peer: Peer; readonly body: ControlBody }[] = [];
 
   constructor(options: EmulatedDeviceOptions) {
     this.#options = options;
@@ -216,7 +215,7 @@ export class EmulatedDevice {
     if (delayMs === 0) this.#sendControl(peer, body);
     else {
       const tick = this.#tick + Math.round((delayMs * this.#sampleRateHz) / 1000);
-      this.#delayed.push({ tick, peer, message: this.#encodeControl(body) });
+      this.#delayed.push({ tick, peer, body });
       this.#delayed.sort((a, b) => a.tick - b.tick);
     }
   }
@@ -326,20 +325,16 @@ export class EmulatedDevice {
 
   // ---- what goes out ---------------------------------------------------------------------------------------------------
 
-  #encodeControl(body: ControlBody): Uint8Array {
-    const message = encodeDeviceMessage({ ...body, sequence: this.#controlSequence });
-    this.#controlSequence = nextSequence(this.#controlSequence);
-    return message;
-  }
-
   #sendControl(peer: Peer, body: ControlBody): void {
-    peer.sendControl(this.#encodeControl(body));
+    const sequence = peer.controlSequence;
+    peer.controlSequence = nextSequence(sequence);
+    peer.sendControl(encodeDeviceMessage({ ...body, sequence }));
   }
 
   #releaseDelayed(): void {
     while (this.#delayed.length > 0 && this.#delayed[0]!.tick <= this.#tick) {
-      const { peer, message } = this.#delayed.shift()!;
-      peer.sendControl(message);
+      const { peer, body } = this.#delayed.shift()!;
+      this.#sendControl(peer, body);
     }
   }
 

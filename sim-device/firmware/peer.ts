@@ -12,8 +12,9 @@ export class Peer {
   cursor: number | undefined;
   /** Tick at which something was last heard from it. */
   heardAt = 0;
-  /** Sequence that its next message should have. */
+  /** Sequence that its next message should have, and that our next one on the control lane has. */
   expectedSequence = 0;
+  controlSequence = 0;
   #closed = false;
   #waiting: Uint8Array[] = [];
 

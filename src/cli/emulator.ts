@@ -1,8 +1,13 @@
 import type { Experiment } from '../closed-loop/experiment.js';
-import { stimulatedElectrodes, type Rig } from '../closed-loop/rig.js';
+import { stimulatedElectrodes, toSafetyProfile, type Rig } from '../closed-loop/rig.js';
+import type { SafetySection } from '../closed-loop/safety-section.js';
 import { hertz, milliseconds } from '../../protocols/units.js';
 import type { ResumableSource } from '../../protocols/trial.js';
 import { MeaError } from '../../protocols/errors.js';
+import type { SafetyProfile } from '../../protocols/stimulation/safety-profile.js';
+import type { Transport } from '../../protocols/mea-link/link.js';
+import { MemoryHub } from '../../protocols/mea-link/memory-link.js';
+import { createMemoryTransport } from '../../drivers/transports/memory.js';
 
 /**
  * Opens the bundled emulator. This is the only file of src that loads it, and only when no rig is given or the rig says
@@ -11,6 +16,7 @@ import { MeaError } from '../../protocols/errors.js';
  * @throws MeaError `bad-input` for a rig that the emulator cannot be
  */
 export async function openEmulator(experiment: Experiment, rig: Rig): Promise<ResumableSource> {
+  assertEmulated(rig);
   const { createEmulatedCultureSource, RESPONSE_WINDOW_MS } =
     await import('../../sim-device/emulated-culture-source.js');
   const [first, end] = rig.responseWindowMs;
@@ -31,5 +37,103 @@ export async function openEmulator(experiment: Experiment, rig: Rig): Promise<Re
     stimulatedElectrodes: inputs,
     sampleRateHz: hertz(rig.sampleRateHz),
     trialPeriodMs: milliseconds(experiment.trialPeriodS * 1000),
+  });
+}
+
+/** Example values for the emulator, of no real array; the same as in rigs/mea-link-tcp.yaml. */
+const EXAMPLE_LIMITS: SafetySection = {
+  name: 'emulator example',
+  source: 'example values for the bundled emulator, of no real array',
+  electrodes: 'all',
+  masked: [],
+  areaUm2: 2500,
+  impedanceOhm: 100_000,
+  impedanceAgeS: 0,
+  maxImpedanceAgeS: 86_400,
+  maxCurrentUa: 30,
+  minPhaseUs: 50,
+  maxPhaseUs: 500,
+  maxPhases: 2,
+  maxChargePerPhaseNc: 6,
+  maxChargeDensityUcPerCm2: 300,
+  maxImbalance: 0.005,
+  netChargeBudgetNc: 5,
+  leadingPolarity: 'negative',
+  minInterphaseGapUs: 0,
+  complianceV: 5,
+  minIntervalMs: 20,
+  maxRateHz: 20,
+  maxDuty: 0.05,
+  maxChargePerSecondNc: 200,
+  maxSimultaneous: 32,
+  maxSummedCurrentUa: 960,
+  maxStimuliPerSession: 1000,
+  maxChargePerSessionNc: 10_000,
+};
+
+/** The bundled emulator as a device at the end of a link, in this process. */
+export interface EmulatedLink {
+  readonly transport: Transport;
+  /** The limits of the rig file, or an example where it has none: no real electrode is behind it. */
+  readonly profile: SafetyProfile;
+  /** Stops its time and closes its links, stimulation off first. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts the bundled emulator behind MEA-Link; its time is that of the system's clock.
+ *
+ * @throws MeaError `bad-input` for a rig that the emulator cannot be
+ */
+export async function openEmulatedLink(rig: Rig): Promise<EmulatedLink> {
+  assertEmulated(rig);
+  const { createEmulatedRig } = await import('../../sim-device/rig/create-emulated-rig.js');
+  const { EmulatedDevice } = await import('../../sim-device/firmware/emulated-device.js');
+  const { DEFAULT_DEVICE_SETTINGS } = await import('../../sim-device/firmware/device-settings.js');
+  const { DeviceFaults } = await import('../../sim-device/faults/device-faults.js');
+  const { paceDevice } = await import('../../sim-device/pace.js');
+  const { sampleRateHz } = rig;
+  const inputs = stimulatedElectrodes(rig).toSorted((a, b) => a - b);
+  const device = new EmulatedDevice({
+    rig: createEmulatedRig({
+      culture: {
+        parameters: 'ctrl',
+        plasticity: 'free-energy',
+        condition: 'none',
+        seed: 1,
+        electrodes: rig.array.rows * rig.array.columns,
+        inputs: inputs.length,
+        sampleRateHz: hertz(sampleRateHz),
+      },
+      stimulatedElectrodes: inputs,
+    }),
+    settings: DEFAULT_DEVICE_SETTINGS,
+    faults: new DeviceFaults([], { seed: 1, sampleRateHz }),
+    bootId: 1,
+  });
+  const hub = new MemoryHub();
+  const mount = hub.listen(device.accept);
+  const ended = new AbortController();
+  const paced = paceDevice(device, { driftPpm: 0, signal: ended.signal });
+  return {
+    transport: createMemoryTransport(hub),
+    profile: toSafetyProfile(rig.safety === undefined ? { ...rig, safety: EXAMPLE_LIMITS } : rig),
+    close: async () => {
+      ended.abort();
+      await paced;
+      await device.close();
+      await mount.close();
+    },
+  };
+}
+
+function assertEmulated({ name, device }: Rig): void {
+  if (device === 'emulator') return;
+  throw new MeaError('bad-input', {
+    what: 'Running an experiment on a MEA-Link device is not there yet',
+    got: `device: ${device}`,
+    wanted: 'device: emulator',
+    where: `rig ${name}`,
+    remedy: '`meactl check` works with this rig',
   });
 }

@@ -1,6 +1,8 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { isMeaError } from '../../protocols/errors.js';
+import type { CheckCommand } from './check-command.js';
 import type { CompareCommand } from './compare-command.js';
+import type { DevicesCommand } from './devices-command.js';
 import { toExitCode } from './exit-code.js';
 import type { FitCommand } from './fit-command.js';
 import { EXIT, type CliIo, type ExitCode } from './io.js';
@@ -42,6 +44,8 @@ function buildProgram(io: CliIo, finish: (code: ExitCode) => void): Command {
   addReplay(program, io, finish);
   addFit(program, io, finish);
   addCompare(program, io, finish);
+  addDevices(program, io, finish);
+  addCheck(program, io, finish);
   for (const command of program.commands) command.exitOverride().configureOutput(program.configureOutput());
   return program;
 }
@@ -116,6 +120,32 @@ function addCompare(program: Command, io: CliIo, finish: Finish): void {
     .action(async (groups: string[], options: Omit<CompareCommand, 'groups'>) => {
       const { compareCommand } = await import('./compare-command.js');
       finish(await compareCommand({ ...options, groups }, io));
+    });
+}
+
+function addDevices(program: Command, io: CliIo, finish: Finish): void {
+  program
+    .command('devices')
+    .description('lists serial ports, and says hello to devices; starts and arms nothing')
+    .argument('[address...]', 'addresses to ask: tcp://host:port, zmq+tcp://host:port, serial:/dev/path')
+    .option('--json', 'print what was found as JSON on stdout, and nothing else', false)
+    .action(async (addresses: string[], options: Omit<DevicesCommand, 'addresses'>) => {
+      const { devicesCommand } = await import('./devices-command.js');
+      finish(await devicesCommand({ ...options, addresses }, io));
+    });
+}
+
+function addCheck(program: Command, io: CliIo, finish: Finish): void {
+  program
+    .command('check')
+    .description('holds the device of a rig against MEA-Link, and prints a table')
+    .argument('<rig>', 'rig file (.yaml), or the name of a bundled one')
+    .option('--stimulate', 'arm the device and drive its electrodes: never with a culture connected', false)
+    .option('--only <prefix>', 'run the checks whose id begins so, e.g. `watchdog`')
+    .option('--json', 'print the results as JSON on stdout, and nothing else', false)
+    .action(async (rig: string, options: Omit<CheckCommand, 'rig'>) => {
+      const { checkCommand } = await import('./check-command.js');
+      finish(await checkCommand({ ...options, rig }, io));
     });
 }
 

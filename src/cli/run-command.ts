@@ -19,10 +19,11 @@ import { readNewestState } from '../recording/source-state.js';
 import { writeWholeFile } from '../recording/whole-file.js';
 import { analyseNamed, describeAnalyses, encode, writeResult } from './analysis-output.js';
 import { readConfigFile } from './config-file.js';
+import { configPath } from './config-path.js';
 import { openEmulator } from './emulator.js';
 import { EXIT, type CliIo, type ExitCode } from './io.js';
 import { openLog } from './log.js';
-import { packageFolder, programVersion } from './package-info.js';
+import { programVersion } from './package-info.js';
 import { createPause } from './pause.js';
 import { openProgress } from './progress.js';
 import { readRecordedExperiment } from './recorded-experiment.js';
@@ -130,13 +131,6 @@ async function locked(folder: RunFolder, open: (release: () => void) => Promise<
     release();
     throw error;
   }
-}
-
-/** A path as given, or a bundled file where the name of one was given. */
-function configPath(given: string, folder: string): string {
-  if (existsSync(given)) return given;
-  const bundled = join(packageFolder(), folder, given.endsWith('.yaml') ? given : `${given}.yaml`);
-  return !given.includes('/') && existsSync(bundled) ? bundled : given;
 }
 
 function withOptions(file: Experiment, { seed, sessions }: RunCommand): Experiment {

@@ -1,4 +1,7 @@
 import { z } from 'zod';
+import { MeaError } from '../../protocols/errors.js';
+import type { SafetyProfile } from '../../protocols/stimulation/safety-profile.js';
+import { findSectionMistakes, safetySectionSchema, toProfile } from './safety-section.js';
 
 const CONFIRMATION = z.enum(['confirmed', 'unconfirmed']);
 
@@ -11,8 +14,19 @@ export const rigSchema = z
     version: z.literal(1).describe('Version of this file format.'),
     name: z.string().min(1).max(100).describe('Name of the rig.'),
     device: z
-      .literal('emulator')
-      .describe('`emulator`: the bundled emulated culture. Drivers of real devices add theirs.'),
+      .union([z.literal('emulator'), z.literal('mea-link')])
+      .describe('`emulator`: the bundled emulated culture; `mea-link`: a device that speaks MEA-Link, at `address`.'),
+    address: z
+      .string()
+      .min(1)
+      .max(300)
+      .optional()
+      .describe(
+        'Where a MEA-Link device listens: `tcp://host:port`, `zmq+tcp://host:port`, `serial:/dev/path?baud=115200`.',
+      ),
+    safety: safetySectionSchema
+      .optional()
+      .describe('Limits that every stimulus is held against; a MEA-Link device needs them. No number has a default.'),
     array: z
       .strictObject({
         rows: z.int().min(1).max(64).describe('Rows of the array.'),
@@ -43,6 +57,21 @@ export const rigSchema = z
       })
       .describe('The pulse. The published amplitude and width were not found in any source at hand.'),
   })
+  .superRefine(({ array, device, address, safety }, context) => {
+    const isLinked = device === 'mea-link';
+    if (isLinked !== (address !== undefined)) {
+      const message = isLinked ? 'the address of the device' : 'no address: the emulator is part of the program';
+      context.addIssue({ code: 'custom', path: ['address'], message, input: address });
+    }
+    if (isLinked && safety === undefined) {
+      context.addIssue({ code: 'custom', path: ['safety'], message: 'the limits of the array', input: safety });
+    }
+    for (const { path, ...issue } of safety === undefined
+      ? []
+      : findSectionMistakes(safety, array.rows * array.columns)) {
+      context.addIssue({ code: 'custom', path: ['safety', ...path], ...issue });
+    }
+  })
   .superRefine(({ array, stimulated }, context) => {
     if (stimulated.electrodes === 'black-squares') return;
     const count = array.rows * array.columns;
@@ -65,4 +94,18 @@ export function stimulatedElectrodes({ array, stimulated }: Rig): readonly numbe
     if ((row + (electrode % array.columns)) % 2 === 1) electrodes.push(electrode);
   }
   return electrodes;
+}
+
+/**
+ * The limits of a rig, as the gate and the device take them.
+ *
+ * @throws MeaError `bad-input` when the rig file has no safety section
+ */
+export function toSafetyProfile({ name, array, safety }: Rig): SafetyProfile {
+  if (safety !== undefined) return toProfile(safety, array.rows * array.columns);
+  throw new MeaError('bad-input', {
+    what: 'The rig has no limits of stimulation',
+    where: `rig ${name}`,
+    remedy: 'add a safety section; docs/rig-file.md lists its keys, rigs/mea-link-tcp.yaml is an example',
+  });
 }

@@ -24,6 +24,8 @@ export interface VirtualRun {
   readonly acts: readonly RigAct[];
   /** Ids of the checks that failed. */
   readonly failed: readonly string[];
+  /** Timers that the kit left behind. */
+  readonly pendingTimers: number;
 }
 
 /**
@@ -61,7 +63,7 @@ export async function runVirtually(
     ...options,
   });
   const report = await passTime(run, { timers, device });
-  return { report, acts: rig.acts, failed: failedIds(report) };
+  return { report, acts: rig.acts, failed: failedIds(report), pendingTimers: timers.pending };
 }
 
 /** Lets virtual time pass for both sides until the run ends. */
@@ -82,6 +84,6 @@ async function passTime<T>(
 }
 
 /** Ids of the checks that failed, in order. */
-export function failedIds({ results }: ConformanceReport): readonly string[] {
+function failedIds({ results }: ConformanceReport): readonly string[] {
   return results.filter(({ outcome }) => outcome.type === 'failed').map(({ id }) => id);
 }

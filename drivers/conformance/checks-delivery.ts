@@ -1,0 +1,185 @@
+import type { StimulusDelivered } from '../../protocols/mea-link/messages.js';
+import type { CheckContext } from './check-context.js';
+import { CheckSkipped } from './check-verdict.js';
+import type { ConformanceCheck } from './conformance-check.js';
+import { describeData } from './describe.js';
+import type { DeviceSession } from './device-session.js';
+import {
+  awaitFate,
+  dataOf,
+  fatesOf,
+  want,
+  wantDropped,
+  wantEqual,
+  wantRefused,
+  wantReply,
+  wantType,
+} from './expectations.js';
+import { sampleAhead, sendTrigger, uploadPulses } from './stimuli.js';
+import { makePulse } from './test-pulse.js';
+
+/** What becomes of a stimulus that was accepted. Here pulses leave. */
+export const DELIVERY_CHECKS: readonly ConformanceCheck[] = [
+  {
+    id: 'deliver-at-sample',
+    title: 'a stimulus that was scheduled for a sample leaves at exactly that sample',
+    section: 'delivery',
+    electrodes: 'driven',
+    async run(context: CheckContext): Promise<void> {
+      const { delivered, asked } = await deliverPulse(context, 'sample');
+      wantEqual('sample', delivered.sample, asked);
+    },
+  },
+  {
+    id: 'deliver-electrodes',
+    title: 'the acknowledgement names slot and electrodes, rising',
+    section: 'delivery',
+    electrodes: 'driven',
+    async run(context: CheckContext): Promise<void> {
+      const { delivered } = await deliverPulse(context, 'now');
+      wantEqual('slot', delivered.slot, 1);
+      const electrodes = context.pulse.electrodes.map(({ electrode }) => electrode).sort((a, b) => a - b);
+      wantEqual('electrodes', delivered.electrodes.join(), usedElectrodes(context, electrodes).join());
+    },
+  },
+  {
+    id: 'deliver-now',
+    title: 'a stimulus that is due now leaves within 100 ms',
+    section: 'delivery',
+    electrodes: 'driven',
+    async run(context: CheckContext): Promise<void> {
+      const armed = await context.openArmed();
+      const { nextSample } = await armed.session.status();
+      const stimulusId = context.stimulusIds.next();
+      const { sample } = wantReply(await sendTrigger(armed, { stimulusId }), 'scheduled');
+      want(sample >= nextSample, `scheduled for sample ${sample}`, `${nextSample} or later`);
+      const delivered = await wantDelivered(armed.session, stimulusId);
+      want(delivered.sample >= nextSample, `sample ${delivered.sample}`, `${nextSample} or later`);
+      const latestSample = nextSample + context.toSamples(200);
+      want(delivered.sample <= latestSample, `sample ${delivered.sample}`, `at most ${latestSample}`);
+    },
+  },
+  {
+    id: 'deliver-empty',
+    title: 'an empty pattern is delivered as an acknowledged nothing, at its sample',
+    section: 'delivery',
+    electrodes: 'driven',
+    async run(context: CheckContext): Promise<void> {
+      const armed = await context.openArmed();
+      const stimulusId = context.stimulusIds.next();
+      const sample = await sampleAhead(context, armed.session);
+      wantType(await sendTrigger(armed, { stimulusId, sample }), 'scheduled');
+      const delivered = await wantDelivered(armed.session, stimulusId);
+      wantEqual('number of electrodes', delivered.electrodes.length, 0);
+      wantEqual('sample', delivered.sample, sample);
+    },
+  },
+  {
+    id: 'deliver-newest-id',
+    title: 'hello names the stimulus that was accepted last',
+    section: 'delivery',
+    electrodes: 'driven',
+    async run(context: CheckContext): Promise<void> {
+      const armed = await context.openArmed();
+      const stimulusId = context.stimulusIds.next();
+      wantType(await sendTrigger(armed, { stimulusId }), 'scheduled');
+      const { newestStimulusId } = await armed.session.hello();
+      wantEqual('newest stimulus id', newestStimulusId, stimulusId);
+    },
+  },
+  {
+    id: 'deliver-in-order',
+    title: 'stimuli leave in the order of their samples, whatever the order in which they were scheduled',
+    section: 'delivery',
+    electrodes: 'driven',
+    async run(context: CheckContext): Promise<void> {
+      if (context.stimulation.queueLength < 2) throw new CheckSkipped('the queue holds one stimulus only');
+      const armed = await context.openArmed();
+      const start = await sampleAhead(context, armed.session);
+      const [later, sooner] = [context.stimulusIds.next(), context.stimulusIds.next()];
+      wantType(await sendTrigger(armed, { stimulusId: later, sample: start + 1000 }), 'scheduled');
+      wantType(await sendTrigger(armed, { stimulusId: sooner, sample: start + 500 }), 'scheduled');
+      await awaitFate(armed.session, later);
+      const order = dataOf(armed.session, 'stimulus-delivered').map(({ stimulusId }) => stimulusId);
+      wantEqual('order', order.join(), [sooner, later].join());
+    },
+  },
+  {
+    id: 'deliver-once',
+    title: 'each stimulus that was accepted ends as exactly one message',
+    section: 'delivery',
+    electrodes: 'driven',
+    async run(context: CheckContext): Promise<void> {
+      const armed = await context.openArmed();
+      const ids = [1, 2, 3].map(() => context.stimulusIds.next());
+      for (const stimulusId of ids) {
+        wantType(await sendTrigger(armed, { stimulusId }), 'scheduled');
+        await armed.session.sleep(20);
+      }
+      await armed.session.sleep(150);
+      for (const stimulusId of ids) wantEqual('messages', fatesOf(armed.session, stimulusId).length, 1);
+    },
+  },
+  {
+    id: 'cancel',
+    title: 'a stimulus that is cancelled is dropped as `cancelled` and does not leave',
+    section: 'delivery',
+    electrodes: 'driven',
+    async run(context: CheckContext): Promise<void> {
+      const armed = await context.openArmed();
+      const stimulusId = context.stimulusIds.next();
+      const sample = await sampleAhead(context, armed.session, 200);
+      wantType(await sendTrigger(armed, { stimulusId, sample }), 'scheduled');
+      wantType(await armed.session.send({ type: 'cancel', stimulusId }), 'done');
+      await wantDropped(armed.session, stimulusId, 'cancelled');
+      await armed.session.sleep(500);
+      wantEqual('messages about the stimulus', fatesOf(armed.session, stimulusId).length, 1);
+    },
+  },
+  {
+    id: 'cancel-too-late',
+    title: 'cancel of a stimulus that has left is refused as `bad-argument`',
+    section: 'delivery',
+    electrodes: 'driven',
+    async run(context: CheckContext): Promise<void> {
+      const armed = await context.openArmed();
+      const stimulusId = context.stimulusIds.next();
+      wantType(await sendTrigger(armed, { stimulusId }), 'scheduled');
+      await wantDelivered(armed.session, stimulusId);
+      wantRefused(await armed.session.send({ type: 'cancel', stimulusId }), 'bad-argument');
+    },
+  },
+];
+
+/** One pulse on each of the test electrodes. */
+async function deliverPulse(
+  context: CheckContext,
+  when: 'now' | 'sample',
+): Promise<{ readonly delivered: StimulusDelivered; readonly asked: number }> {
+  const { pulse } = context;
+  const armed = await context.openArmed();
+  const electrodes = usedElectrodes(
+    context,
+    pulse.electrodes.map(({ electrode }) => electrode),
+  );
+  const slot = await uploadPulses(
+    armed.session,
+    electrodes.map((electrode) => makePulse(pulse, electrode)),
+  );
+  const sample = when === 'sample' ? await sampleAhead(context, armed.session) : undefined;
+  const stimulusId = context.stimulusIds.next();
+  const reply = wantReply(await sendTrigger(armed, { stimulusId, slot, sample }), 'scheduled');
+  if (sample !== undefined) wantEqual('scheduled for sample', reply.sample, sample);
+  return { delivered: await wantDelivered(armed.session, stimulusId), asked: sample ?? reply.sample };
+}
+
+/** The test electrodes that may be pulsed together. */
+function usedElectrodes({ profile }: CheckContext, electrodes: readonly number[]): readonly number[] {
+  return electrodes.slice(0, Math.min(2, profile.maxSimultaneous));
+}
+
+async function wantDelivered(session: DeviceSession, stimulusId: number): Promise<StimulusDelivered> {
+  const fate = await awaitFate(session, stimulusId);
+  if (fate.type === 'stimulus-delivered') return fate;
+  want(false, describeData(fate), `stimulus-delivered ${stimulusId}`);
+}

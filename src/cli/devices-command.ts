@@ -1,0 +1,96 @@
+import { isMeaError } from '../../protocols/errors.js';
+import type { Capabilities } from '../../protocols/mea-link/messages.js';
+import { parseLinkAddress } from '../../protocols/mea-link/link-address.js';
+import { greet } from '../../drivers/conformance/run-conformance.js';
+import { openTransport } from '../../drivers/transports/open-transport.js';
+import { systemTimers } from '../timers.js';
+import { describeDevice } from './check-command.js';
+import { EXIT, type CliIo, type ExitCode } from './io.js';
+import { toPlainText } from './plain-text.js';
+
+export interface DevicesCommand {
+  readonly addresses: readonly string[];
+  readonly json: boolean;
+}
+
+/** Where the emulator listens in the examples. */
+const DEFAULT_ADDRESS = 'tcp://127.0.0.1:9100';
+/** How long one address may take. */
+const ANSWER_MS = 4000;
+
+/** A serial port of this computer. */
+interface FoundPort {
+  readonly path: string;
+  readonly manufacturer?: string | undefined;
+  readonly serialNumber?: string | undefined;
+}
+
+/** What is at an address. */
+type FoundDevice =
+  | { readonly address: string; readonly capabilities: Capabilities }
+  | { readonly address: string; readonly problem: string };
+
+/** `meactl devices`: lists serial ports, and says hello at addresses; starts and arms nothing. */
+export async function devicesCommand({ addresses, json }: DevicesCommand, io: CliIo): Promise<ExitCode> {
+  const asked = addresses.length === 0 ? [DEFAULT_ADDRESS] : addresses;
+  for (const address of asked) parseLinkAddress(address);
+  const ports = await listPorts();
+  const devices: FoundDevice[] = [];
+  for (const address of asked) devices.push(await askDevice(address, io.signal));
+  if (json) io.stdout(`${JSON.stringify({ version: 1, serialPorts: ports, devices })}\n`);
+  else io.stdout(`${describePorts(ports)}${describeDevices(devices)}`);
+  return EXIT.done;
+}
+
+async function listPorts(): Promise<readonly FoundPort[] | string> {
+  try {
+    const { SerialPort } = await import('serialport');
+    const ports = await SerialPort.list();
+    return ports.map(({ path, manufacturer, serialNumber }) => ({ path, manufacturer, serialNumber }));
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+async function askDevice(address: string, interrupt: AbortSignal): Promise<FoundDevice> {
+  const timers = systemTimers();
+  const tooLate = new AbortController();
+  const cancel = timers.after(ANSWER_MS, () => {
+    tooLate.abort(new Error(`no answer in ${ANSWER_MS} ms`));
+  });
+  const signal = AbortSignal.any([interrupt, tooLate.signal]);
+  try {
+    const { capabilities } = await greet({ transport: openTransport(address, { timers }), timers, signal });
+    return { address, capabilities };
+  } catch (error) {
+    interrupt.throwIfAborted();
+    if (!isMeaError(error, 'link') && error !== tooLate.signal.reason) throw error;
+    return { address, problem: isMeaError(error) ? error.message : `no answer in ${ANSWER_MS} ms` };
+  } finally {
+    cancel();
+  }
+}
+
+function describePorts(ports: readonly FoundPort[] | string): string {
+  if (typeof ports === 'string') return `serial ports: cannot be listed (${toPlainText(ports)})\n`;
+  if (ports.length === 0) return 'serial ports: none\n';
+  const lines = ports.map(({ path, manufacturer = '', serialNumber = '' }) =>
+    toPlainText(`  serial:${path}  ${manufacturer} ${serialNumber}`.trimEnd()),
+  );
+  return `serial ports, to be asked by \`meactl devices ADDRESS\`:\n${lines.join('\n')}\n`;
+}
+
+function describeDevices(devices: readonly FoundDevice[]): string {
+  const lines = devices.map((found) => {
+    const about = 'capabilities' in found ? describeFound(found.capabilities) : toPlainText(found.problem);
+    return `  ${found.address}  ${about}\n`;
+  });
+  const isFound = devices.some((found) => 'capabilities' in found);
+  return `${isFound ? 'devices:' : 'devices: none found'}\n${lines.join('')}`;
+}
+
+function describeFound(capabilities: Capabilities): string {
+  const { channels, sampleRateHz, stimulation } = capabilities;
+  const outputs = stimulation === null ? 'no stimulation' : `${stimulation.electrodes.length} stimulation outputs`;
+  return `${describeDevice(capabilities)}, ${channels} channels at ${sampleRateHz} Hz, ${outputs}`;
+}
