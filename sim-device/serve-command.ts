@@ -89,7 +89,7 @@ async function serve(flags: ServeFlags, io: MeaSimIo): Promise<void> {
     ...toServeOptions(flags),
     timers,
     onLog: (text) => {
-      io.stderr(`mea-sim: ${text}\n`);
+      io.stderr(`mea-sim: ${toPlainText(text)}\n`);
     },
     onReady: (address) => {
       io.stdout(`${address}\n`);
@@ -149,6 +149,11 @@ function toCulture(name: string): { readonly parameters: CultureParameterName; r
 function describeApplied(applied: AppliedFaults): string {
   if (applied.size === 0) return '';
   return `mea-sim: faults applied: ${[...applied].map(([name, count]) => `${name} ${count}`).join(', ')}\n`;
+}
+
+/** What comes over a link may hold anything; a terminal gets none of its commands, and one line stays one line. */
+function toPlainText(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (unit) => `\\u{${unit.codePointAt(0)!.toString(16)}}`);
 }
 
 function collect(text: string, before: readonly string[]): readonly string[] {

@@ -101,7 +101,13 @@ async function run(
       filterFrame: (frame) => faults.filterFrame(frame),
     });
     options.onReady(mount.address);
-    await paceDevice(device, { driftPpm: faults.takeConstant('clock-drift') ?? 0, signal: options.signal });
+    await paceDevice(device, {
+      driftPpm: faults.takeConstant('clock-drift') ?? 0,
+      signal: options.signal,
+      onBehind: (behindMs) => {
+        options.onLog(`this machine is too slow: device time lags by ${behindMs.toFixed(0)} ms`);
+      },
+    });
   } finally {
     await device.close();
     await mount?.close();

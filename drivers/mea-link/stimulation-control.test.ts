@@ -209,6 +209,19 @@ describe('a stimulus', () => {
     expect(countCommands(fake, 'upload-pattern')).toBe(2);
   });
 
+  test('has its pattern uploaded again after the link was lost: another controller may have filled the slot', async () => {
+    const { device, fake, timers, settle } = await openBench({ mainStallMs: 1e6 });
+    const { profileHash } = await settle(device.configure({ blockFrames: 2, safetyProfile: PROFILE }));
+    const arm = (): Promise<void> => settle(device.arm({ serialNumber: 'S-1', profileHash }));
+    await arm();
+    await settle(device.stimulate(checkedStimulus(1)));
+    fake.cut();
+    await timers.advanceAsync(100);
+    await arm();
+    await settle(device.stimulate(checkedStimulus(2)));
+    expect(countCommands(fake, 'upload-pattern')).toBe(2);
+  });
+
   test('is not triggered when nothing is armed', async () => {
     const { device, fake } = await openBench();
     expect(await device.stimulate(checkedStimulus(1))).toMatchObject({ type: 'refused', reason: 'not-armed' });

@@ -50,6 +50,8 @@ export class StimulationControl {
   readonly #driver: DriverOptions;
   /** What each slot of the device holds, as text. */
   readonly #slots = new Map<number, string>();
+  /** Rises whenever nobody knows any more what the slots hold: an answer from before says nothing about after. */
+  #slotsEpoch = 0;
   #arming: Arming | undefined;
   #turn: Promise<unknown> = Promise.resolve();
   #turnsWaiting = 0;
@@ -115,6 +117,7 @@ export class StimulationControl {
 
   /** The device no longer holds the patterns. */
   forgetSlots(): void {
+    this.#slotsEpoch += 1;
     this.#slots.clear();
   }
 
@@ -150,8 +153,11 @@ export class StimulationControl {
     else if (event.type === 'device-restarted') {
       this.forget();
       this.forgetSlots();
-    } else if (event.type === 'link-lost' || event.type === 'link-failed' || event.type === 'main-stalled')
+    } else if (event.type === 'link-lost' || event.type === 'link-failed') {
       this.forget();
+      // Another controller may have filled them meanwhile.
+      this.forgetSlots();
+    } else if (event.type === 'main-stalled') this.forget();
   }
 
   onDeviceHeartbeat({ armed }: DeviceHeartbeat): void {
@@ -209,8 +215,9 @@ export class StimulationControl {
     const { slot, pulses } = pattern;
     // Until the device has answered nobody knows what the slot holds.
     this.#slots.delete(slot);
+    const epoch = this.#slotsEpoch;
     const result = await this.#connection.request({ type: 'upload-pattern', pattern: { slot, pulses } }, { signal });
-    if (result.type === 'done') this.#slots.set(slot, describePulses(pattern));
+    if (result.type === 'done' && epoch === this.#slotsEpoch) this.#slots.set(slot, describePulses(pattern));
     return result;
   }
 

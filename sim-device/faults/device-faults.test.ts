@@ -106,6 +106,11 @@ describe('the faults of a device', () => {
     ['stall=0:10', '0:10'],
     ['stall=100:', '100:'],
     ['counter-wrap=x', 'x'],
+    ['counter-wrap=-5', '-5'],
+    ['counter-wrap=0.5', '0.5'],
+    ['clock-drift=-1e9', '-1e9'],
+    ['drop=0.1=0.2', '0.1=0.2'],
+    ['clock-step=1000:0.4', '1000:0.4'],
     ['no-such-fault=1', 'no-such-fault'],
   ])('are refused with what was written where they make no sense: %s', (text, got) => {
     let error: unknown;

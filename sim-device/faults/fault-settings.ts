@@ -20,10 +20,18 @@ export const FAULTS = {
   disconnect: { kind: 'every', what: 'links are cut, and no new one is taken for a while', amount: 'ms' },
   'brown-out': { kind: 'every', what: 'the device is without power, then boots again', amount: 'ms' },
   'clock-step': { kind: 'every', what: 'the sample counter jumps', amount: 'samples' },
-  'clock-drift': { kind: 'once', what: 'the sample clock is fast by so many parts per million' },
-  'counter-wrap': { kind: 'once', what: 'sequence numbers and the sample counter begin so many before 2^32' },
-  'stuck-channel': { kind: 'once', what: 'this channel keeps its last value' },
-  'saturated-channel': { kind: 'once', what: 'this channel shows the rail' },
+  'clock-drift': {
+    kind: 'once',
+    range: [-100_000, 100_000],
+    what: 'the sample clock is fast by so many parts per million',
+  },
+  'counter-wrap': {
+    kind: 'once',
+    range: [1, 2 ** 32],
+    what: 'sequence numbers and the sample counter begin so many before 2^32',
+  },
+  'stuck-channel': { kind: 'once', range: [0, 4095], what: 'this channel keeps its last value' },
+  'saturated-channel': { kind: 'once', range: [0, 4095], what: 'this channel shows the rail' },
 } as const;
 
 export type FaultName = keyof typeof FAULTS;
@@ -37,6 +45,9 @@ export interface FaultSetting {
   readonly amount: number;
 }
 
+/** Switches that name a channel may be given for several. */
+const MAY_REPEAT: ReadonlySet<FaultName> = new Set<FaultName>(['stuck-channel', 'saturated-channel']);
+
 const NAMES = Object.keys(FAULTS).filter((name): name is FaultName => name in FAULTS);
 
 /**
@@ -46,14 +57,18 @@ const NAMES = Object.keys(FAULTS).filter((name): name is FaultName => name in FA
  * @throws MeaError `usage` naming the switch and how it is to be written
  */
 export function parseFaults(texts: readonly string[]): readonly FaultSetting[] {
-  return texts.map((text) => {
-    const [name = '', numbers = ''] = text.split('=', 2);
+  const settings = texts.map((text) => {
+    const [name = '', ...rest] = text.split('=');
+    const numbers = rest.join('=');
     const known = NAMES.find((candidate) => candidate === name);
     if (known === undefined) {
       throw new MeaError('usage', { what: 'Unknown fault', got: name, wanted: `one of ${NAMES.join(', ')}` });
     }
     return parseFault(known, numbers);
   });
+  const twice = settings.find(({ name }, k) => !MAY_REPEAT.has(name) && settings.findIndex((s) => s.name === name) < k);
+  if (twice === undefined) return settings;
+  throw new MeaError('usage', { what: 'A fault is given twice', got: twice.name, wanted: 'each at most once' });
 }
 
 /** The switches with what they do, for a help text. */
@@ -64,10 +79,11 @@ export function describeFaults(): string {
 function parseFault(name: FaultName, numbers: string): FaultSetting {
   const parts = numbers.split(':');
   const [value = Number.NaN, amount = 0] = parts.map((part) => (part.trim() === '' ? Number.NaN : Number(part)));
-  const { kind } = FAULTS[name];
-  const hasAmount = 'amount' in FAULTS[name];
-  const goodValue = kind === 'share' ? value >= 0 && value <= 1 : kind === 'every' ? value > 0 : Number.isFinite(value);
-  const goodAmount = hasAmount ? parts.length === 2 && amount > 0 && Number.isFinite(amount) : parts.length === 1;
+  const fault = FAULTS[name];
+  const goodValue = isGoodValue(name, value);
+  const least = 'amount' in fault && fault.amount === 'samples' ? 1 : Number.MIN_VALUE;
+  const goodAmount =
+    'amount' in fault ? parts.length === 2 && amount >= least && Number.isFinite(amount) : parts.length === 1;
   if (!goodValue || !Number.isFinite(value) || !goodAmount) {
     throw new MeaError('usage', {
       what: `Bad value of the fault ${name}`,
@@ -78,8 +94,25 @@ function parseFault(name: FaultName, numbers: string): FaultSetting {
   return { name, value, amount };
 }
 
+function isGoodValue(name: FaultName, value: number): boolean {
+  const fault = FAULTS[name];
+  switch (fault.kind) {
+    case 'share':
+      return value >= 0 && value <= 1;
+    case 'every':
+      return value > 0;
+    case 'once':
+      return Number.isInteger(value) && value >= fault.range[0] && value <= fault.range[1];
+  }
+}
+
 function writeForm(name: FaultName): string {
   const fault = FAULTS[name];
-  const value = fault.kind === 'share' ? '<share 0-1>' : fault.kind === 'every' ? '<mean ms between>' : '<number>';
+  const value =
+    fault.kind === 'share'
+      ? '<share 0-1>'
+      : fault.kind === 'every'
+        ? '<mean ms between>'
+        : `<integer ${fault.range[0]} to ${fault.range[1]}>`;
   return `${name}=${value}${'amount' in fault ? `:<${fault.amount}>` : ''}`;
 }

@@ -250,6 +250,7 @@ export class EmulatedDevice {
     }
     if (!known) {
       this.#memory.forget();
+      this.#firmware.changeController();
       this.#log(`controller: ${client}`);
     }
     // Whoever arms is there from hello on: nobody inherits an armed device.
@@ -350,19 +351,27 @@ export class EmulatedDevice {
       if (message === undefined || !peer.link.send('data', message)) return;
       this.#options.observer?.onSent?.(index);
       peer.cursor = index + 1;
+      if (peer.overrun > 0 && peer.cursor === this.#ring.next) this.#endOverrun(peer);
     }
   }
 
-  /** The link was too slow for the ring: what is lost is said on the lane itself. */
+  /** The link was too slow for the ring: what is lost is said on the lane itself, which must not grow by saying so. */
   #overrun(peer: Peer, cursor: number): void {
     const lost = this.#ring.oldest - cursor;
-    this.#addData({
-      type: 'fault',
-      atSample: this.#firmware.nextSample,
-      code: 'ring-overrun',
-      message: `${lost} messages left the ring before the link took them`,
-    });
     peer.cursor = this.#ring.oldest;
+    peer.overrun += lost;
+    // One that stays too slow loses some with each look: it is told of the first and, when it has caught up, of all.
+    if (peer.overrun === lost) this.#reportOverrun(`${lost} messages left the ring before the link took them`);
+  }
+
+  #endOverrun(peer: Peer): void {
+    const lost = peer.overrun;
+    peer.overrun = 0;
+    this.#reportOverrun(`${lost} messages in all left the ring before the link took them`);
+  }
+
+  #reportOverrun(message: string): void {
+    this.#addData({ type: 'fault', atSample: this.#firmware.nextSample, code: 'ring-overrun', message });
   }
 
   // ---- faults ----------------------------------------------------------------------------------------------------------

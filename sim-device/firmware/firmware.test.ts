@@ -4,7 +4,7 @@ import type { ReplyResult, TriggerCommand } from '../../protocols/mea-link/messa
 import { hashSafetyProfile } from '../../protocols/mea-link/safety-profile-hash.js';
 import type { SafetyProfile } from '../../protocols/stimulation/safety-profile.js';
 import type { Pulse } from '../../protocols/stimulation/stim-pattern.js';
-import { hertz, microamps, microseconds, sampleIndex } from '../../protocols/units.js';
+import { hertz, microamps, microseconds, sampleIndex, seconds } from '../../protocols/units.js';
 import { createRampRig, rampValue } from '../../tests/helpers/ramp-rig.js';
 import { createBalancedPulse, createWideProfile } from '../../tests/helpers/wide-profile.js';
 import type { ControlBody, DataBody } from './device-events.js';
@@ -200,6 +200,44 @@ describe('the firmware', () => {
     expect(reasonOf(firmware.execute(trigger(1, 1000)))).toBe('scheduled');
     expect(reasonOf(firmware.execute(trigger(2, 2000)))).toBe('scheduled');
     expect(firmware.execute(trigger(3, 3000))).toMatchObject({ type: 'refused', reason: 'safety', rule: 'rate' });
+  });
+
+  it('counts what left before it was configured anew, stopped or rested', () => {
+    const profile = createWideProfile([0, 1, 2], { maxRateHz: hertz(1), maxStimuliPerSession: 2 });
+    const { firmware } = armed({ profile });
+    const armAgain = (): void => {
+      done(firmware.execute({ type: 'start' }));
+      done(firmware.execute({ type: 'upload-pattern', pattern: { slot: 3, pulses: [createBalancedPulse(1)] } }));
+      done(firmware.execute({ type: 'upload-pattern', pattern: { slot: 4, pulses: [] } }));
+      const { serialNumber } = firmware.capabilities;
+      done(firmware.execute({ type: 'arm', token: TOKEN, serialNumber, profileHash: hashSafetyProfile(profile) }));
+    };
+    expect(reasonOf(firmware.execute(trigger(1, 'now')))).toBe('scheduled');
+    advanceAlive(firmware, 40);
+    done(firmware.execute({ type: 'stop' }));
+    done(firmware.execute({ type: 'configure', blockFrames: 20, safetyProfile: profile }));
+    armAgain();
+    expect(firmware.execute(trigger(2, 'now'))).toMatchObject({ reason: 'safety', rule: 'rate' });
+    expect(reasonOf(firmware.execute(trigger(2, 'now', { slot: 4 })))).toBe('scheduled');
+    advanceAlive(firmware, 20);
+    expect(firmware.execute(trigger(3, 'now', { slot: 4 }))).toMatchObject({ rule: 'session-stimuli' });
+    // A rest begins a session; the second of the rate does not pass by the jump of the counter.
+    expect(reasonOf(firmware.execute({ type: 'rest', durationSamples: 0 }))).toBe('bad-argument');
+    done(firmware.execute({ type: 'rest', durationSamples: 10 * 20_000 }));
+    expect(firmware.execute(trigger(3, 'now'))).toMatchObject({ reason: 'safety', rule: 'rate' });
+    advanceAlive(firmware, 1000);
+    expect(reasonOf(firmware.execute(trigger(3, 'now')))).toBe('scheduled');
+  });
+
+  it('lets impedances age while it does not acquire', () => {
+    const profile = createWideProfile([0, 1, 2], { maxImpedanceAgeS: seconds(1) });
+    const { firmware } = armed({ profile });
+    done(firmware.execute({ type: 'stop' }));
+    firmware.advance(2 * 20_000);
+    done(firmware.execute({ type: 'start' }));
+    const { serialNumber } = firmware.capabilities;
+    done(firmware.execute({ type: 'arm', token: TOKEN, serialNumber, profileHash: hashSafetyProfile(profile) }));
+    expect(firmware.execute(trigger(1, 'now'))).toMatchObject({ reason: 'safety', rule: 'impedance' });
   });
 
   it('takes back a stimulus that is waiting, and its place in the rate with it', () => {

@@ -169,6 +169,12 @@ export class Firmware {
     this.#disarm('link-lost', message);
   }
 
+  /** Another controller is there: what the slots hold is none of its making. */
+  changeController(): void {
+    this.#disarm('link-lost', 'another controller said hello');
+    this.#stimulator?.forgetPatterns();
+  }
+
   /** Lets so many ticks of the sample clock pass. */
   advance(ticks: number): void {
     const end = this.#tick + ticks;
@@ -237,7 +243,7 @@ export class Firmware {
     const profileHash = hashSafetyProfile(safetyProfile);
     this.#profileHash = profileHash;
     this.#acquisition.setBlockFrames(blockFrames);
-    this.#stimulator?.configure(safetyProfile, this.nextSample);
+    this.#stimulator?.configure(safetyProfile, this.#tick);
     this.#state = 'ready';
     return { type: 'configured', profileHash, blockFrames };
   }
@@ -260,6 +266,7 @@ export class Firmware {
 
   #rest(samples: number): ReplyResult {
     if (this.#state !== 'running') return refuse('wrong-state', 'the device is not acquiring');
+    if (samples < 1) return refuse('bad-argument', 'a rest takes at least one sample');
     if (this.scheduledStimuli > 0) {
       return refuse('wrong-state', `${this.scheduledStimuli} stimuli are waiting: cancel them or wait before a rest`);
     }
@@ -273,7 +280,7 @@ export class Firmware {
     if (this.#state !== 'running') return refuse('wrong-state', 'the device is not acquiring');
     if (!this.armed) return refuse('not-armed', 'arm the device first; it never arms itself');
     if (!this.#arming.holdsToken(command.token)) return refuse('bad-token', 'armed with another token');
-    return this.#stimulator.trigger(command, this.nextSample);
+    return this.#stimulator.trigger(command, { nextSample: this.nextSample, tick: this.#tick });
   }
 
   #arm({ token, serialNumber, profileHash }: ArmCommand): ReplyResult {

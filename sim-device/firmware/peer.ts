@@ -10,6 +10,8 @@ export class Peer {
   clientId: Uint8Array | undefined;
   /** Index of the message of the data lane that is sent next; undefined while none is to be sent. */
   cursor: number | undefined;
+  /** Messages that left the ring before its link took them, since it last had everything; 0 while none has. */
+  overrun = 0;
   /** Tick at which something was last heard from it. */
   heardAt = 0;
   /** Sequence that its next message should have, and that our next one on the control lane has. */

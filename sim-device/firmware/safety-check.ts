@@ -8,13 +8,16 @@ export interface DeviceSafetyOptions {
   readonly profile: SafetyProfile;
   readonly capabilities: StimulationCapabilities;
   readonly sampleRateHz: number;
-  /** The device's sample counter when it took the profile: from then on the impedances age. */
+  /** The device's clock when it took the profile, in samples: from then on the impedances age. */
   readonly configuredAtSample: number;
+  /** The check that was in force before: its pulses still count, and so does its session. */
+  readonly previous?: DeviceSafetyCheck | undefined;
 }
 
 /**
  * The device's own check of every stimulus: the second implementation of docs/stimulation-safety.md, in whole steps of
- * the converter and whole samples. It knows nothing of arming, which the device keeps apart.
+ * the converter and whole samples. Its samples are those of a clock that runs on whether the device acquires or rests,
+ * so that no window passes by a jump of the sample counter. It knows nothing of arming, which the device keeps apart.
  */
 export interface DeviceSafetyCheck {
   /** The first rule that these pulses break by themselves; undefined when none. */
@@ -29,7 +32,7 @@ export interface DeviceSafetyCheck {
   startSession(): void;
 }
 
-/** The check of a device that has not stimulated since it took the profile. */
+/** The check of a device that takes a profile. */
 export function createDeviceSafetyCheck(options: DeviceSafetyOptions): DeviceSafetyCheck {
   return new StepwiseSafetyCheck(options);
 }
@@ -96,7 +99,7 @@ class StepwiseSafetyCheck implements DeviceSafetyCheck {
   readonly #net = new Map<number, number>();
   readonly #moved = new Map<number, number>();
 
-  constructor({ profile, capabilities, sampleRateHz, configuredAtSample }: DeviceSafetyOptions) {
+  constructor({ profile, capabilities, sampleRateHz, configuredAtSample, previous }: DeviceSafetyOptions) {
     this.#profile = structuredClone(profile);
     this.#capabilities = structuredClone(capabilities);
     this.#sampleRateHz = sampleRateHz;
@@ -106,6 +109,7 @@ class StepwiseSafetyCheck implements DeviceSafetyCheck {
       if (this.#electrodes.has(safety.electrode)) this.#listedTwice.add(safety.electrode);
       this.#electrodes.set(safety.electrode, safety);
     }
+    if (previous instanceof StepwiseSafetyCheck) this.#goOnFrom(previous);
   }
 
   checkPulses(pulses: readonly Pulse[]): SafetyRefusal | undefined {
@@ -157,6 +161,14 @@ class StepwiseSafetyCheck implements DeviceSafetyCheck {
     this.#stimuli = 0;
     this.#net.clear();
     this.#moved.clear();
+  }
+
+  #goOnFrom(previous: StepwiseSafetyCheck): void {
+    this.#session = previous.#session;
+    this.#stimuli = previous.#stimuli;
+    this.#committed = [...previous.#committed];
+    for (const [electrode, quanta] of previous.#net) this.#net.set(electrode, quanta);
+    for (const [electrode, quanta] of previous.#moved) this.#moved.set(electrode, quanta);
   }
 
   #book({ electrode, net, moved }: StepPulse, sign: 1 | -1): void {

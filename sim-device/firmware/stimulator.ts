@@ -15,6 +15,13 @@ import { quantisePulses } from './quantise.js';
 import { createDeviceSafetyCheck, type DeviceSafetyCheck } from './safety-check.js';
 import { StimQueue } from './stim-queue.js';
 
+/** Where the device's two clocks stand: the sample counter, and the one that neither stops nor jumps. */
+export interface DeviceNow {
+  readonly nextSample: SampleIndex;
+  /** In samples since boot. */
+  readonly tick: number;
+}
+
 /** How the stimulator reaches the rest of the device. */
 export interface StimulatorPorts {
   readonly emit: (body: DataBody) => void;
@@ -52,15 +59,26 @@ export class Stimulator {
     return this.#newestId;
   }
 
-  /** Takes the limits; the slots are emptied, because their patterns were checked against others. */
-  configure(profile: SafetyProfile, nextSample: number): void {
-    this.#slots.clear();
+  /**
+   * Takes the limits; the slots are emptied, because their patterns were checked against others. What left before
+   * still counts.
+   *
+   * @param tick of the device's clock
+   */
+  configure(profile: SafetyProfile, tick: number): void {
+    this.forgetPatterns();
     this.#safety = createDeviceSafetyCheck({
       profile,
       capabilities: this.#capabilities,
       sampleRateHz: this.#sampleRateHz,
-      configuredAtSample: nextSample,
+      configuredAtSample: tick,
+      previous: this.#safety,
     });
+  }
+
+  /** Empties the slots. */
+  forgetPatterns(): void {
+    this.#slots.clear();
   }
 
   /** A session begins: its budgets start afresh. */
@@ -80,17 +98,18 @@ export class Stimulator {
     return { type: 'done' };
   }
 
-  trigger({ stimulusId, slot, at }: TriggerCommand, nextSample: SampleIndex): ReplyResult {
+  trigger({ stimulusId, slot, at }: TriggerCommand, { nextSample, tick }: DeviceNow): ReplyResult {
     const pulses = this.#slots.get(slot);
     if (pulses === undefined) return refuse('empty-slot', `slot ${slot} holds no pattern: upload one first`);
     if (stimulusId <= this.#newestId) {
       return refuse('stale-id', `stimulus ${stimulusId} after ${this.#newestId}: ids must rise`);
     }
     const sample = at.type === 'now' ? nextSample : at.sample;
-    const refusal = this.#checkTime(sample, nextSample) ?? this.#checkSafety(pulses, sample, nextSample);
+    const refusal =
+      this.#checkTime(sample, nextSample) ?? this.#checkSafety(pulses, tick + (sample - nextSample), tick);
     if (refusal !== undefined) return refusal;
     this.#newestId = stimulusId;
-    this.#safety!.commit(stimulusId, pulses, sample);
+    this.#safety!.commit(stimulusId, pulses, tick + (sample - nextSample));
     this.#queue.add({ stimulusId, slot, sample, pulses });
     return { type: 'scheduled', sample: sampleIndex(sample) };
   }
@@ -136,9 +155,9 @@ export class Stimulator {
     return undefined;
   }
 
-  #checkSafety(pulses: readonly Pulse[], sample: number, nextSample: number): Refusal | undefined {
+  #checkSafety(pulses: readonly Pulse[], atTick: number, tick: number): Refusal | undefined {
     if (this.#ports.failsNow()) return refuse('device-fault', 'the stimulator does not answer');
-    const broken = this.#safety!.check(pulses, sample, nextSample);
+    const broken = this.#safety!.check(pulses, atTick, tick);
     return broken === undefined ? undefined : { ...refuse('safety', broken.message), rule: broken.rule };
   }
 

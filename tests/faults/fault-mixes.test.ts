@@ -12,12 +12,14 @@ describe('any mix of faults', () => {
     const applied = new Map<string, number>();
     const failures: string[] = [];
     let gaps = 0;
+    let stimuli = 0;
     let duplicates = 0;
     for (let seed = FIRST_SEED; seed < FIRST_SEED + MIXES; seed++) {
       const mix = drawFaultMix(seed);
       const outcome = await runScenario(mix);
       for (const [name, count] of outcome.applied) applied.set(name, (applied.get(name) ?? 0) + count);
       gaps += outcome.counters.gaps;
+      stimuli += outcome.stimuli;
       duplicates += outcome.counters.duplicates;
       expect(outcome.counters.delivered, mix.faults.join(' ')).toBeGreaterThan(0);
       if (outcome.unaccounted.length > 0) failures.push(`seed ${seed}: ${outcome.unaccounted[0]!}`);
@@ -26,6 +28,7 @@ describe('any mix of faults', () => {
     // The faults did strike, every one of them, and left their marks.
     expect(applied.size).toBe(12);
     for (const [name, count] of applied) expect(count, name).toBeGreaterThan(5);
+    expect(stimuli).toBeGreaterThan(200);
     expect(gaps).toBeGreaterThan(20);
     expect(duplicates).toBeGreaterThan(1000);
   });

@@ -8,18 +8,31 @@ export type FramingName = 'cobs' | 'length';
 
 /**
  * A link in memory on which every message of the device is framed, goes through the device's faults as bytes, and is
- * unframed again: what a fault does to a frame meets the real decoder.
+ * unframed again: what a fault does to a frame meets the real decoder. `onData` hears of each message of the data lane
+ * that came through whole.
  */
-export function createFaultyTransport(hub: MemoryHub, faults: DeviceFaults, framing: FramingName): Transport {
+export function createFaultyTransport(
+  hub: MemoryHub,
+  faults: DeviceFaults,
+  { framing, onData }: { readonly framing: FramingName; readonly onData: () => void },
+): Transport {
   return {
     address: `memory: with faults, ${framing} framing`,
     connect: (handler: LinkHandler, signal: AbortSignal): Promise<Link> => {
       const { encoder, decoder } = framing === 'cobs' ? createCobsFraming() : createLengthFraming();
+      const arrived: Pick<LinkHandler, 'onMessage' | 'onBadFrame'> = {
+        onMessage: (lane, message) => {
+          if (lane === 'data') onData();
+          handler.onMessage(lane, message);
+        },
+        onBadFrame: (frame) => {
+          handler.onBadFrame(frame);
+        },
+      };
       return hub.connect(
         {
-          ...handler,
           onMessage: (lane, message) => {
-            for (const frame of faults.filterFrame(encoder.encode(lane, message))) decoder.push(frame, handler);
+            for (const frame of faults.filterFrame(encoder.encode(lane, message))) decoder.push(frame, arrived);
           },
           onBadFrame: (frame) => {
             handler.onBadFrame(frame);

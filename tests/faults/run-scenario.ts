@@ -4,6 +4,7 @@ import type { DeviceEvent } from '../../drivers/mea-link/device-event.js';
 import type { DriverCounters } from '../../drivers/mea-link/device-connection.js';
 import { MemoryHub } from '../../protocols/mea-link/memory-link.js';
 import type { DataMessage } from '../../protocols/mea-link/messages.js';
+import { hashSafetyProfile } from '../../protocols/mea-link/safety-profile-hash.js';
 import { DeviceFaults } from '../../sim-device/faults/device-faults.js';
 import { parseFaults, type FaultName } from '../../sim-device/faults/fault-settings.js';
 import { DEFAULT_DEVICE_SETTINGS } from '../../sim-device/firmware/device-settings.js';
@@ -11,6 +12,8 @@ import { EmulatedDevice } from '../../sim-device/firmware/emulated-device.js';
 import { createRampRig } from '../helpers/ramp-rig.js';
 import { createVirtualTimers, type VirtualTimers } from '../helpers/virtual-timers.js';
 import { createWideProfile } from '../helpers/wide-profile.js';
+import { StimulatingPerson } from './stimulating-person.js';
+import { StimulusBook } from './stimulus-book.js';
 import { createFaultyTransport, type FramingName } from './faulty-transport.js';
 
 /** One run of device, link and driver in virtual time. */
@@ -40,6 +43,8 @@ export interface ScenarioOutcome {
   readonly events: readonly DeviceEvent[];
   readonly counters: DriverCounters;
   readonly applied: ReadonlyMap<FaultName, number>;
+  /** Stimuli that the device accepted. */
+  readonly stimuli: number;
   /** What the account of the run lacks: empty when the device's ledger is delivered + gaps, exactly. */
   readonly unaccounted: readonly string[];
 }
@@ -64,6 +69,7 @@ export async function runScenario(scenario: Scenario): Promise<ScenarioOutcome> 
   const wrap = faults.takeConstant('counter-wrap');
   const start = wrap === undefined ? 0 : 2 ** 32 - wrap;
   const made: MadeMessage[] = [];
+  const stimuli = new StimulusBook();
   let joinedAt = 0;
   const device: EmulatedDevice = new EmulatedDevice({
     rig,
@@ -73,7 +79,11 @@ export async function runScenario(scenario: Scenario): Promise<ScenarioOutcome> 
     startSequence: start,
     startSample: start,
     observer: {
+      onCommand: (command, result) => {
+        stimuli.command(device.bootId, command, result);
+      },
       onData: (message, index) => {
+        stimuli.data(device.bootId, message);
         made.push({
           boot: device.bootId,
           index,
@@ -85,7 +95,13 @@ export async function runScenario(scenario: Scenario): Promise<ScenarioOutcome> 
   });
   hub.listen(device.accept);
   const stopPace = pace(device, timers);
-  const transport = createFaultyTransport(hub, faults, scenario.framing);
+  const transport = createFaultyTransport(hub, faults, {
+    framing: scenario.framing,
+    onData: () => {
+      arrivals += 1;
+    },
+  });
+  let arrivals = 0;
   const events: DeviceEvent[] = [];
   const persist = async <T>(attempt: () => Promise<T>): Promise<T> => {
     for (let left = 40; ; left--) {
@@ -113,7 +129,16 @@ export async function runScenario(scenario: Scenario): Promise<ScenarioOutcome> 
     await driver.start();
   };
   await within(timers, persist(begin));
-  await timers.advanceAsync(scenario.durationMs);
+  const person = new StimulatingPerson(driver, {
+    profile: safetyProfile,
+    profileHash: hashSafetyProfile(safetyProfile),
+  });
+  for (let ms = 0; ms < scenario.durationMs; ms += 50) {
+    // Not waited for: a person who is not answered presses again.
+    if (ms % 100 === 0) void person.act();
+    else driver.reportProgress();
+    await timers.advanceAsync(50);
+  }
   await within(
     timers,
     driver.stop().catch(() => undefined),
@@ -122,6 +147,7 @@ export async function runScenario(scenario: Scenario): Promise<ScenarioOutcome> 
   const endedAt = made.length;
   await timers.advanceAsync(3000);
   const { counters } = driver;
+  const arrived = arrivals;
   await within(timers, driver.close());
   stopPace();
   return {
@@ -129,7 +155,12 @@ export async function runScenario(scenario: Scenario): Promise<ScenarioOutcome> 
     events,
     counters,
     applied: faults.applied,
-    unaccounted: account(made, events, { start, firstBoot, joinedAt, endedAt }),
+    stimuli: stimuli.accepted,
+    unaccounted: [
+      ...account(made, events, { start, firstBoot, joinedAt, endedAt }),
+      ...stimuli.problems(device.bootId, rig.acts.filter(({ type }) => type === 'deliver').length),
+      ...accountArrivals(arrived, counters),
+    ],
   };
 }
 
@@ -171,6 +202,13 @@ interface AccountOptions {
   /** Messages made when it had connected, and when its acquisition had ended: those between are to be accounted for. */
   readonly joinedAt: number;
   readonly endedAt: number;
+}
+
+/** Every message that came through was handed on, or is counted as why it was not. */
+function accountArrivals(arrivals: number, counters: DriverCounters): readonly string[] {
+  const { delivered, duplicates, overflowed, implausible, early, held } = counters;
+  const known = delivered + duplicates + overflowed + implausible + early + held;
+  return known === arrivals ? [] : [`${arrivals} messages arrived, ${known} are accounted for`];
 }
 
 /** Holds the device's ledger against what the driver handed on: every message made is delivered once or in a gap. */
