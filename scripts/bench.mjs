@@ -11,7 +11,7 @@ for (const name of names.length > 0 ? names : ['model', 'experiment']) {
   const file = join(root, 'dist/benchmarks', `${name}.js`);
   if (!existsSync(file)) {
     say(
-      `bench: got ${name}, expected model, experiment, verdict, plasticity-gains, emulated-statistics, emulated-pipeline, emulated-signal or signal-statistics`,
+      `bench: got ${name}, expected model, experiment, verdict, plasticity-gains, emulated-statistics, emulated-pipeline, emulated-signal, signal-statistics, salpa, detector or dead-man`,
     );
     process.exit(2);
   }

@@ -27,6 +27,24 @@ describe('connecting', () => {
     ).rejects.toThrow('The device refused hello: not-controller: another one is here');
   });
 
+  test('says hello again when the device has given it up and the link does not show it', async () => {
+    const { device, fake, events, timers, errorOf } = await openBench();
+    let isForgotten = true;
+    fake.script = (command) => {
+      if (command.type === 'hello') isForgotten = false;
+      return isForgotten ? { type: 'refused', reason: 'not-controller', message: 'say hello first' } : undefined;
+    };
+    // Polled so often that the link is never silent.
+    expect(isMeaError(await errorOf(device.start()), 'refused')).toBe(true);
+    for (let k = 0; k < 10; k++) {
+      device.status().catch(() => undefined);
+      await timers.advanceAsync(50);
+    }
+    expect(typesOf(events).slice(0, 2)).toEqual(['link-lost', 'link-restored']);
+    expect(device.isConnected).toBe(true);
+    expect(countCommands(fake, 'hello')).toBe(2);
+  });
+
   test('fails within its time when the device is silent', async () => {
     await expect(
       openBench({ connectMs: 500 }, (fake) => {

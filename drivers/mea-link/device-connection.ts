@@ -11,6 +11,7 @@ import {
   type DeviceState,
   type HelloResult,
   type Lane,
+  type Reply,
   type ReplyResult,
 } from '../../protocols/mea-link/messages.js';
 import { nextSequence } from '../../protocols/mea-link/sequence.js';
@@ -335,11 +336,18 @@ export class DeviceConnection {
       return false;
     }
     this.#messages += 1;
-    if (message.type === 'reply') this.#channel.onReply(message);
+    if (message.type === 'reply') this.#onReply(message);
     else if (message.type === 'device-heartbeat') this.#onDeviceHeartbeat(message);
     else if (this.#receiver === undefined || !this.#isGreeted) this.#early += 1;
     else this.#handOut(this.#receiver.receive(message, this.#options.timers.nowMs()));
     return true;
+  }
+
+  #onReply(reply: Reply): void {
+    this.#channel.onReply(reply);
+    const isStranger = reply.result.type === 'refused' && reply.result.reason === 'not-controller';
+    // It gave us up, and a line without connections did not show it: as long as it answers it is not silent either.
+    if (isStranger && this.#isGreeted) this.#supervisor.drop('the device no longer takes us for its controller');
   }
 
   #onDeviceHeartbeat(heartbeat: DeviceHeartbeat): void {

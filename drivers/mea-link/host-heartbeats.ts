@@ -45,8 +45,9 @@ export class HostHeartbeats {
     return this.#token !== undefined;
   }
 
-  /** The main loop has made a turn. */
+  /** The main loop has made a turn. One that comes too late is a stall, although no heartbeat was due before it. */
   reportProgress(): void {
+    this.#checkStall();
     this.#progress = (this.#progress + 1) % PROGRESS_MODULUS;
     this.#progressAtMs = this.#options.timers.nowMs();
   }
@@ -59,6 +60,7 @@ export class HostHeartbeats {
 
   /** No link: no heartbeats, and no token on the next one. */
   stop(): void {
+    this.#checkStall();
     this.#isRunning = false;
     this.#token = undefined;
     this.#cancel();
@@ -71,19 +73,16 @@ export class HostHeartbeats {
     if (this.#isRunning) this.#beat();
   }
 
-  /** From now on heartbeats carry no token. */
+  /** From now on heartbeats carry no token. A stall that nobody saw is told: it may be why the device disarmed. */
   disarm(): void {
+    this.#checkStall();
     this.#token = undefined;
   }
 
   #beat(): void {
-    const { timers, armedHeartbeatMs, idleHeartbeatMs, armedForMs, mainStallMs } = this.#options;
+    const { timers, armedHeartbeatMs, idleHeartbeatMs, armedForMs } = this.#options;
     this.#cancel();
-    const stalledMs = timers.nowMs() - this.#progressAtMs;
-    if (this.#token !== undefined && stalledMs >= mainStallMs) {
-      this.#token = undefined;
-      this.#options.onStall(stalledMs);
-    }
+    this.#checkStall();
     // Whoever hears of the stall may have stopped us.
     if (!this.#isRunning) return;
     const isArmed = this.#token !== undefined;
@@ -95,5 +94,14 @@ export class HostHeartbeats {
       progress: this.#progress,
       armedForMs: isArmed ? armedForMs : 0,
     });
+  }
+
+  /** A stall ends the arming for good, whoever sees it first: the next heartbeat, the loop that goes on, or the device. */
+  #checkStall(): void {
+    const { timers, mainStallMs, onStall } = this.#options;
+    const stalledMs = timers.nowMs() - this.#progressAtMs;
+    if (this.#token === undefined || stalledMs < mainStallMs) return;
+    this.#token = undefined;
+    onStall(stalledMs);
   }
 }

@@ -5,6 +5,10 @@ import type { Transport } from '../../protocols/mea-link/link.js';
 import { formatLinkAddress } from '../../protocols/mea-link/link-address.js';
 import { abortReason, type LinkOptions } from '../../protocols/mea-link/link-options.js';
 import { createSocketLink } from '../../protocols/mea-link/socket-link.js';
+import type { Timers } from '../../protocols/timers.js';
+
+/** Bytes that have come are read without a pause for so long; then heartbeats and commands have their turn. */
+const TURN_MS = 5;
 
 /** A device at the other end of a TCP connection; one socket for each link. */
 export function createTcpTransport(place: { host: string; port: number }, options: LinkOptions): Transport {
@@ -13,11 +17,45 @@ export function createTcpTransport(place: { host: string; port: number }, option
     address,
     connect: async (handler, signal) => {
       const socket = await openSocket(place, { address, signal });
+      const turn = new ReadTurn(socket, options.timers);
+      socket.on('data', () => {
+        turn.begin();
+      });
       const link = createSocketLink(socket, { ...options, address, framing: createLengthFraming() });
+      socket.on('data', () => {
+        turn.endWhenLong();
+      });
       link.hear(handler);
       return link;
     },
   };
+}
+
+/** The system gives up to 32 chunks in a row: to a slow reader that is seconds in which no heartbeat is sent. */
+class ReadTurn {
+  readonly #socket: Socket;
+  readonly #timers: Timers;
+  #beganMs: number | null = null;
+
+  constructor(socket: Socket, timers: Timers) {
+    this.#socket = socket;
+    this.#timers = timers;
+  }
+
+  /** A chunk has come. */
+  begin(): void {
+    if (this.#beganMs !== null) return;
+    this.#beganMs = this.#timers.nowMs();
+    setImmediate(() => {
+      this.#beganMs = null;
+      this.#socket.resume();
+    });
+  }
+
+  /** It has been read. */
+  endWhenLong(): void {
+    if (this.#beganMs !== null && this.#timers.nowMs() - this.#beganMs >= TURN_MS) this.#socket.pause();
+  }
 }
 
 function openSocket(

@@ -10,6 +10,8 @@ import { trySend, ZMQ_READY, ZMQ_RECEIVES, ZMQ_SENDS, ZmqLink } from '../../prot
 const DEFAULT_READY_MS = 2000;
 /** How often the client asks; what the device publishes before the subscription is in force is not sent to us. */
 const ASK_AGAIN_MS = 20;
+/** Frames that have come are given without a pause for so long; then heartbeats and commands have their turn. */
+const TURN_MS = 5;
 /** How long the rest of the data lane may take after the device has said goodbye. */
 const LAST_DATA_MS = 100;
 
@@ -166,8 +168,13 @@ class ZmqClient {
   }
 
   async #listen(lane: Lane, socket: Dealer | Subscriber): Promise<void> {
+    const { timers } = this.#options;
+    let turnMs = timers.nowMs();
     for await (const parts of socket) {
       if (parts.length === 1) this.#handleFrame(lane, parts[0]!);
+      if (timers.nowMs() - turnMs < TURN_MS) continue;
+      await nextTurn();
+      turnMs = timers.nowMs();
     }
   }
 
@@ -200,6 +207,10 @@ class ZmqClient {
       remedy: 'is it switched on, is its program running, are host and port right?',
     });
   }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 /** The same bytes: zeromq sends a plain Uint8Array as text. */
