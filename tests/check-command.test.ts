@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { CONFORMANCE_CHECKS } from '../drivers/conformance/all-checks.js';
+import { RIG_CHECKS } from '../drivers/conformance/checks-rig.js';
 import { packageFolder } from '../src/cli/package-info.js';
 import { systemTimers } from '../src/timers.js';
 import { DeviceFaults } from '../sim-device/faults/device-faults.js';
@@ -60,7 +61,7 @@ describe('meactl check', () => {
     const { code, stdout, stderr } = await runCli(['check', 'emulated', '--json']);
     const report = output.parse(JSON.parse(stdout));
     expect(report.results.filter(({ outcome }) => outcome.type !== 'passed')).toEqual([]);
-    expect(report.passed).toBe(CONFORMANCE_CHECKS.length);
+    expect(report.passed).toBe(RIG_CHECKS.length + CONFORMANCE_CHECKS.length);
     expect([code, stderr]).toEqual([0, '']);
   });
 
@@ -81,6 +82,19 @@ describe('meactl check', () => {
     });
   });
 
+  it('fails in a section of its own when the rig file is about another device', async () => {
+    await withDevice(async (address) => {
+      const rig = rigFile('another-rate', [
+        ['tcp://127.0.0.1:9100', address],
+        ['sampleRateHz: 20000', 'sampleRateHz: 25000'],
+      ]);
+      const { code, stdout } = await runCli(['check', rig, '--only', 'rig-']);
+      expect(stdout).toMatch(/\nrig\n {2}rig-sample-rate +FAILED .*got the device samples at 20000, expected 25000\n/);
+      expect(stdout).toMatch(/3 checks: 2 passed, 1 failed, 0 skipped/);
+      expect(code).toBe(1);
+    });
+  });
+
   it('says how to go on when no device is there, and ends with 2', async () => {
     const rig = rigFile('nobody', [['127.0.0.1:9100', '127.0.0.1:1']]);
     const { code, stderr } = await runCli(['check', rig]);
@@ -90,7 +104,7 @@ describe('meactl check', () => {
 
   it('ends with 2 for a prefix that no check has', async () => {
     const { code, stderr } = await runCli(['check', 'emulated', '--only', 'toast']);
-    expect([code, stderr]).toEqual([2, expect.stringMatching(/got toast, expected one that begins with hello, /)]);
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/got toast, expected one that begins with rig, hello, /)]);
   });
 
   it.each([

@@ -1,5 +1,6 @@
 import { spawn, spawnSync, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeAll, expect, it } from 'vitest';
 import { decodeDeviceMessage, encodeDeviceMessage, encodeHostMessage } from '../protocols/mea-link/codec.js';
 import { createCobsFraming } from '../protocols/mea-link/framing.js';
@@ -7,7 +8,7 @@ import type { Command, DeviceMessage, HostMessage, Lane, ReplyResult } from '../
 import { hashSafetyProfile } from '../protocols/mea-link/safety-profile-hash.js';
 import type { SafetyProfile } from '../protocols/stimulation/safety-profile.js';
 import type { Pulse } from '../protocols/stimulation/stim-pattern.js';
-import { microamps, microseconds, sampleIndex } from '../protocols/units.js';
+import { microamps, microseconds, milliseconds, sampleIndex, seconds } from '../protocols/units.js';
 import { packageFolder } from '../src/cli/package-info.js';
 import { describeWithDebianTool, runTool, type ToolProbe } from './helpers/debian-tool.js';
 import {
@@ -23,7 +24,9 @@ const sources = ['mea_link.c', 'pattern_box.c', 'main_host.c'].map((name) =>
   join(packageFolder(), 'examples/firmware', name),
 );
 const folder = temporaryFolder('firmware-example');
+/** A busy machine lets the program wait, so that it may be late; `strict` has the tolerance of the box. */
 const program = join(folder, 'pattern-box');
+const strict = join(folder, 'strict-pattern-box');
 
 const SERIAL_NUMBER = 'HOST-1';
 const TOKEN = countedBytes(16, 0xa0);
@@ -63,8 +66,8 @@ class Conversation {
   #commandId = 0;
   #heartbeats: NodeJS.Timeout | undefined;
 
-  constructor() {
-    this.child = spawn(program);
+  constructor(path: string) {
+    this.child = spawn(path);
     this.child.stdin.write(Uint8Array.of(0));
     this.child.stderr.on('data', (text: Buffer) => this.outputs.push(...text.toString().trim().split('\n')));
     this.child.stdout.on('data', (bytes: Buffer) => {
@@ -96,6 +99,7 @@ class Conversation {
   }
 
   startHeartbeats(token = TOKEN, armedForMs = 60_000): void {
+    this.stopHeartbeats();
     let progress = 0;
     this.#heartbeats = setInterval(() => {
       this.send({ type: 'heartbeat', sequence: this.#sequence++, token, progress: progress++, armedForMs });
@@ -131,26 +135,65 @@ class Conversation {
   }
 
   /** Hello, configure, start. */
-  async run(): Promise<void> {
+  async run(safetyProfile = profile): Promise<void> {
     const hello = { type: 'hello', major: 1, minor: 0, client: 'test', clientId: countedBytes(16, 1) } as const;
     expect(await this.ask(hello)).toMatchObject({ type: 'hello' });
-    expect(await this.ask({ type: 'configure', blockFrames: 1, safetyProfile: profile })).toEqual({
+    expect(await this.ask({ type: 'configure', blockFrames: 1, safetyProfile })).toEqual({
       type: 'configured',
       blockFrames: 1,
-      profileHash: hashSafetyProfile(profile),
+      profileHash: hashSafetyProfile(safetyProfile),
     });
     expect(await this.ask({ type: 'start' })).toEqual({ type: 'done' });
   }
 
-  arm(serialNumber = SERIAL_NUMBER): Promise<ReplyResult> {
-    return this.ask({ type: 'arm', token: TOKEN, serialNumber, profileHash: hashSafetyProfile(profile) });
+  arm(serialNumber = SERIAL_NUMBER, safetyProfile = profile): Promise<ReplyResult> {
+    return this.ask({ type: 'arm', token: TOKEN, serialNumber, profileHash: hashSafetyProfile(safetyProfile) });
+  }
+
+  /** Running and armed, with a pulse on electrode 0 in slot 0 and an empty pattern in slot 1. */
+  async runArmed(safetyProfile = profile): Promise<void> {
+    await this.run(safetyProfile);
+    await this.prepare(safetyProfile);
+  }
+
+  async prepare(safetyProfile: SafetyProfile): Promise<void> {
+    await this.upload(0, biphasic(0));
+    await this.upload(1);
+    expect(await this.arm(SERIAL_NUMBER, safetyProfile)).toEqual({ type: 'done' });
+    this.startHeartbeats();
+  }
+
+  async upload(slot: number, ...pulses: Pulse[]): Promise<void> {
+    expect(await this.ask({ type: 'upload-pattern', pattern: { slot, pulses } })).toEqual({ type: 'done' });
+  }
+
+  async nextSample(): Promise<number> {
+    const status = await this.ask({ type: 'status' });
+    if (status.type !== 'status') throw new Error('no status');
+    return status.nextSample;
+  }
+
+  trigger(stimulusId: number, slot: number, sample?: number): Promise<ReplyResult> {
+    const at =
+      sample === undefined ? ({ type: 'now' } as const) : ({ type: 'sample', sample: sampleIndex(sample) } as const);
+    return this.ask({ type: 'trigger', stimulusId, slot, at, token: TOKEN });
+  }
+
+  /** How a stimulus ended. */
+  async ended(stimulusId: number): Promise<DeviceMessage> {
+    const { message } = await this.waitFor(
+      (entry) =>
+        (entry.message.type === 'stimulus-delivered' || entry.message.type === 'stimulus-dropped') &&
+        entry.message.stimulusId === stimulusId,
+    );
+    return message;
   }
 }
 
 const conversations: Conversation[] = [];
 
-function open(): Conversation {
-  const conversation = new Conversation();
+function open(path = program): Conversation {
+  const conversation = new Conversation(path);
   conversations.push(conversation);
   return conversation;
 }
@@ -165,7 +208,9 @@ afterEach(() => {
 
 describeWithDebianTool('the example firmware', gcc, () => {
   beforeAll(() => {
-    runTool(gcc, ['-Wall', '-Wextra', '-Werror', '-pedantic', '-std=c99', '-O2', '-o', program, ...sources]);
+    const flags = ['-Wall', '-Wextra', '-Werror', '-pedantic', '-std=c99', '-O2'];
+    runTool(gcc, [...flags, '-DBOX_LATE_US=50000', '-o', program, ...sources]);
+    runTool(gcc, [...flags, '-o', strict, ...sources]);
   });
 
   it('has the framing of the controller: it reads every frame, and what it writes is the same but for the lane', () => {
@@ -347,10 +392,142 @@ describeWithDebianTool('the example firmware', gcc, () => {
     expect(await box.ask({ ...trigger, at: far })).toMatchObject({ reason: 'too-far-ahead' });
     expect(await box.ask(trigger)).toMatchObject({ type: 'scheduled' });
     expect(await box.ask({ ...trigger, stimulusId: 2 })).toMatchObject({ reason: 'safety', rule: 'interval' });
-    expect(await box.ask({ type: 'rest', durationSamples: 5 })).toMatchObject({ reason: 'unsupported' });
     expect(await box.ask({ type: 'configure', blockFrames: 1, safetyProfile: profile })).toMatchObject({
       reason: 'wrong-state',
     });
+  });
+
+  it('holds the largest charge between two moments against the limits, not the largest phase', async () => {
+    const box = open();
+    await box.run({ ...profile, maxPhases: 6 });
+    const phases = (currents: number[]): Pulse => ({
+      electrode: 0,
+      phases: currents.map((currentUa) => ({ currentUa: microamps(currentUa), durationUs: microseconds(100) })),
+    });
+    const upload = (pulse: Pulse): Promise<ReplyResult> =>
+      box.ask({ type: 'upload-pattern', pattern: { slot: 0, pulses: [pulse] } });
+    // Three phases of 2 nC in a row are 6 nC, over the limit of 4.
+    expect(await upload(phases([-20, -20, -20, 20, 20, 20]))).toMatchObject({ rule: 'charge' });
+    // -2 nC and then up to +2 nC: 4 nC lie between.
+    expect(await upload(phases([-20, 20, 20, -20]))).toEqual({ type: 'done' });
+    expect(await upload(phases([-20, 20, 20, 1, -20, -1]))).toMatchObject({ rule: 'charge' });
+    expect(await upload(phases([-20, ...Array.from({ length: 30 }, () => 0), 20]))).toEqual({ type: 'done' });
+    expect(await upload(phases([-20, ...Array.from({ length: 31 }, () => 0), 20]))).toMatchObject({ rule: 'schema' });
+    const [first, second] = biphasic(0).phases;
+    const gap = { currentUa: microamps(0), durationUs: microseconds(999_601) };
+    expect(await upload({ electrode: 0, phases: [first!, gap, second!] })).toMatchObject({ rule: 'phase-width' });
+  });
+
+  it('drops what it could not deliver in time', { retry: 3 }, async () => {
+    const box = open(strict);
+    await box.runArmed();
+    const due = (await box.nextSample()) + 20_000;
+    expect(await box.trigger(1, 0, due)).toMatchObject({ type: 'scheduled' });
+    // Too late for the stimulus, too early for the watchdog.
+    box.child.kill('SIGSTOP');
+    await sleep(50);
+    box.child.kill('SIGCONT');
+    expect(await box.ended(1)).toMatchObject({ type: 'stimulus-dropped', reason: 'device-fault', atSample: due });
+    expect(box.outputs.map((line) => line.split(' ')[1])).toEqual(['0x00']);
+  });
+
+  it('goes on with its windows and sums when it is configured anew', async () => {
+    const box = open();
+    const strictProfile = { ...profile, minIntervalMs: milliseconds(3000), maxStimuliPerSession: 2 };
+    await box.runArmed(strictProfile);
+    expect(await box.trigger(1, 0)).toMatchObject({ type: 'scheduled' });
+    expect(await box.ended(1)).toMatchObject({ type: 'stimulus-delivered' });
+    await box.ask({ type: 'stop' });
+    const configured = await box.ask({ type: 'configure', blockFrames: 1, safetyProfile: strictProfile });
+    expect(configured).toMatchObject({ type: 'configured' });
+    await box.ask({ type: 'start' });
+    await box.prepare(strictProfile);
+    expect(await box.trigger(2, 0)).toMatchObject({ reason: 'safety', rule: 'interval' });
+    expect(await box.trigger(2, 1)).toMatchObject({ type: 'scheduled' });
+    expect(await box.ended(2)).toMatchObject({ type: 'stimulus-delivered' });
+    expect(await box.trigger(3, 1)).toMatchObject({ reason: 'safety', rule: 'session-stimuli' });
+  });
+
+  it('lets the impedances age whether it runs or not, and then takes no pattern', async () => {
+    const box = open();
+    await box.run({ ...profile, maxImpedanceAgeS: seconds(profile.impedanceAgeS + 0.2) });
+    const uploaded = { type: 'upload-pattern', pattern: { slot: 0, pulses: [biphasic(0)] } } as const;
+    await box.ask({ type: 'stop' });
+    await sleep(250);
+    expect(await box.ask(uploaded)).toMatchObject({ reason: 'safety', rule: 'impedance' });
+    await box.upload(0);
+  });
+
+  it('rests: the sample counter jumps, a session begins, and no window passes', async () => {
+    const box = open();
+    const rest = (durationSamples: number): Promise<ReplyResult> => box.ask({ type: 'rest', durationSamples });
+    const limits = { ...profile, minIntervalMs: milliseconds(3000), maxStimuliPerSession: 1 };
+    await box.runArmed(limits);
+    expect(await rest(0)).toMatchObject({ reason: 'bad-argument' });
+    expect(await box.trigger(1, 0, (await box.nextSample()) + 100_000)).toMatchObject({ type: 'scheduled' });
+    expect(await rest(5_000_000)).toMatchObject({ reason: 'wrong-state' });
+    expect(await box.ended(1)).toMatchObject({ type: 'stimulus-delivered' });
+    expect(await box.trigger(2, 1)).toMatchObject({ rule: 'session-stimuli' });
+    expect(await rest(5_000_000)).toEqual({ type: 'done' });
+    const { message } = await box.waitFor((entry) => entry.message.type === 'rested');
+    if (message.type !== 'rested') throw new Error('no rest');
+    expect(message.toSample - message.fromSample).toBe(5_000_000);
+    expect(await box.nextSample()).toBeGreaterThanOrEqual(message.toSample);
+    expect(await box.trigger(2, 0)).toMatchObject({ rule: 'interval' });
+    expect(await box.trigger(2, 1)).toMatchObject({ type: 'scheduled' });
+    expect(await box.ended(2)).toMatchObject({ type: 'stimulus-delivered' });
+    await box.ask({ type: 'stop' });
+    expect(await rest(1)).toMatchObject({ reason: 'wrong-state' });
+  });
+
+  it('takes stimuli in any order of their samples, and holds the limits on both sides of each', async () => {
+    const box = open();
+    await box.runArmed();
+    const base = (await box.nextSample()) + 300_000;
+    expect(await box.trigger(1, 0, base + 100_000)).toMatchObject({ type: 'scheduled' });
+    expect(await box.trigger(2, 0, base)).toMatchObject({ type: 'scheduled' });
+    expect(await box.trigger(3, 1, base)).toMatchObject({ reason: 'bad-argument' });
+    expect(await box.trigger(3, 0, base + 99_000)).toMatchObject({ rule: 'interval' });
+    expect(await box.trigger(3, 1, base + 50_000)).toMatchObject({ type: 'scheduled' });
+    await box.ended(1);
+    const delivered = box.dataMessages().flatMap((m) => (m.type === 'stimulus-delivered' ? [m.stimulusId] : []));
+    expect(delivered).toEqual([2, 3, 1]);
+  });
+
+  it('lets its sample counter stand while it does not run, and refuses blocks that are too long', async () => {
+    const box = open();
+    await box.run();
+    await box.ask({ type: 'stop' });
+    const stopped = await box.nextSample();
+    await sleep(30);
+    expect(await box.nextSample()).toBe(stopped);
+    await box.ask({ type: 'start' });
+    const started = box.dataMessages().findLast(({ type }) => type === 'stream-started');
+    expect(started).toMatchObject({ firstSample: stopped });
+    await box.ask({ type: 'stop' });
+    expect(await box.ask({ type: 'configure', blockFrames: 65_536, safetyProfile: profile })).toMatchObject({
+      reason: 'bad-argument',
+    });
+  });
+
+  it('sends the data lane again from where a controller asks, and nothing before', async () => {
+    const box = open();
+    await box.run();
+    const clientId = countedBytes(16, 1);
+    const hello = await box.ask({ type: 'hello', major: 1, minor: 0, client: 'test', clientId });
+    if (hello.type !== 'hello') throw new Error('no hello');
+    expect(hello).toMatchObject({ nextDataSequence: 1, oldestDataSequence: 0, capabilities: { ringMs: 100 } });
+    await box.ask({ type: 'stop' });
+    expect(box.dataMessages()).toHaveLength(1);
+    const { bootId } = hello;
+    expect(await box.ask({ type: 'resume', bootId, fromSequence: 0 })).toEqual({
+      type: 'resumed',
+      fromSequence: 0,
+      nextSequence: 2,
+    });
+    await box.waitFor(({ message }) => message.type === 'stream-ended');
+    expect(box.dataMessages().map(({ sequence }) => sequence)).toEqual([0, 0, 1]);
+    expect(await box.ask({ type: 'resume', bootId, fromSequence: 3 })).toMatchObject({ reason: 'bad-argument' });
   });
 
   it('goes on after garbage on the line', async () => {

@@ -8,8 +8,12 @@ import type { Timers } from '../../protocols/timers.js';
 import { CheckSkipped } from './check-verdict.js';
 import { DeviceSession } from './device-session.js';
 import { awaitData, dataOf, wantReply, wantType } from './expectations.js';
+import type { PulseTimes } from './pulse-times.js';
 import type { StimulusIds } from './stimulus-ids.js';
 import { findTestPulse, type TestPulse } from './test-pulse.js';
+
+/** An interval that is longer is not waited for. */
+const MAX_SETTLE_MS = 60_000;
 
 export interface ContextOptions {
   readonly transport: Transport;
@@ -19,6 +23,16 @@ export interface ContextOptions {
   /** The limits of the rig; no check configures wider ones. */
   readonly profile: SafetyProfile;
   readonly stimulusIds: StimulusIds;
+  readonly pulseTimes: PulseTimes;
+  /** The array that the rig file describes, where there is one. */
+  readonly rig?: RigClaims | undefined;
+}
+
+/** What a rig file says about the device behind it. */
+export interface RigClaims {
+  readonly sampleRateHz: number;
+  /** Electrodes of the array. */
+  readonly electrodeCount: number;
 }
 
 /** A device that is armed, and with what. */
@@ -33,6 +47,8 @@ export class CheckContext {
   readonly profile: SafetyProfile;
   readonly timers: Timers;
   readonly stimulusIds: StimulusIds;
+  readonly pulseTimes: PulseTimes;
+  readonly rig: RigClaims | undefined;
   readonly #options: ContextOptions;
   readonly #sessions: DeviceSession[] = [];
 
@@ -42,6 +58,8 @@ export class CheckContext {
     this.profile = options.profile;
     this.timers = options.timers;
     this.stimulusIds = options.stimulusIds;
+    this.pulseTimes = options.pulseTimes;
+    this.rig = options.rig;
   }
 
   /** Frames in a block for most checks: about 5 ms. */
@@ -66,6 +84,16 @@ export class CheckContext {
     const pulse = findTestPulse(this.profile, this.stimulation);
     if (typeof pulse === 'string') throw new CheckSkipped(pulse);
     return pulse;
+  }
+
+  /** Seconds since this run of the kit began: by so much the impedances of the rig are older than it says. */
+  get profileAgeS(): number {
+    return this.pulseTimes.ageS(this.timers.nowMs());
+  }
+
+  /** True where nobody tells the device of a new link, nor of one that is gone. */
+  get isSerial(): boolean {
+    return this.#options.transport.address.startsWith('serial:');
   }
 
   /** Samples in so many milliseconds. */
@@ -117,14 +145,24 @@ export class CheckContext {
     return session;
   }
 
-  /** The same, armed and kept armed; slot 0 holds the empty pattern. */
+  /** The same, in a session of its own, armed and kept armed; slot 0 holds the empty pattern. */
   async openArmed(profile: SafetyProfile = this.profile): Promise<ArmedSession> {
     this.assertStimulates();
     const session = await this.openRunning(profile);
+    // Not while it is armed: a long wait for nothing.
+    await this.#settle(session);
+    await beginSession(session);
     wantType(await session.send({ type: 'upload-pattern', pattern: { slot: 0, pulses: [] } }), 'done');
     const token = await this.arm(session, profile);
     session.startHeartbeats({ token, armedForMs: () => 1000 });
     return { session, token };
+  }
+
+  /** Waits until nothing that left before counts within a second or an interval any more. */
+  async #settle(session: DeviceSession): Promise<void> {
+    const waitMs = this.pulseTimes.settledInMs(this.timers.nowMs(), this.profile.minIntervalMs);
+    if (waitMs > MAX_SETTLE_MS) throw new CheckSkipped(`the interval of the rig takes ${waitMs} ms to pass`);
+    if (waitMs > 0) await session.sleep(waitMs);
   }
 
   /** Arms with a token of its own; without heartbeats. */
@@ -143,6 +181,11 @@ export class CheckContext {
     }
     await Promise.all(this.#sessions.map((session) => session.close()));
   }
+}
+
+/** The budgets of a session start afresh: what earlier checks sent no longer counts in them. */
+async function beginSession(session: DeviceSession): Promise<void> {
+  wantType(await session.send({ type: 'rest', durationSamples: 1 }), 'done');
 }
 
 /** Ends stimulation, then acquisition. */

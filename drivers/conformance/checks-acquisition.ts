@@ -4,7 +4,7 @@ import type { CheckContext } from './check-context.js';
 import { CheckSkipped } from './check-verdict.js';
 import type { ConformanceCheck } from './conformance-check.js';
 import type { DeviceSession } from './device-session.js';
-import { awaitData, dataOf, want, wantEqual, wantType } from './expectations.js';
+import { awaitData, dataOf, want, wantEqual, wantRefused, wantType } from './expectations.js';
 
 /** Blocks that a short acquisition waits for. */
 const SOME_BLOCKS = 20;
@@ -20,7 +20,7 @@ export const ACQUISITION_CHECKS: readonly ConformanceCheck[] = [
     section: 'acquisition',
     electrodes: 'untouched',
     async run(context: CheckContext): Promise<void> {
-      const session = await context.openRunning();
+      const session = await openRecording(context);
       const started = await awaitData(session, 'stream-started');
       const first = await awaitData(session, 'block');
       wantEqual('first sample of the first block', first.firstSample, started.firstSample);
@@ -66,7 +66,8 @@ export const ACQUISITION_CHECKS: readonly ConformanceCheck[] = [
       await awaitData(session, 'block', { after: 2 });
       await session.sleep(RATE_MS);
       const blocks = session.data.filter(({ message }) => message.type === 'block').slice(2);
-      const [first, last] = [blocks[0]!, blocks.at(-1)!];
+      const [first, last] = [blocks[0], blocks.at(-1)];
+      want(first !== undefined && last !== undefined, `no block in ${RATE_MS} ms`, 'blocks all the time');
       const samples = sampleOf(last.message) - sampleOf(first.message);
       const rateHz = (1000 * samples) / (last.atMs - first.atMs);
       const { sampleRateHz } = context.capabilities;
@@ -142,6 +143,19 @@ export const ACQUISITION_CHECKS: readonly ConformanceCheck[] = [
       const after = await awaitData(session, 'block', { after: dataOf(session, 'block').length });
       const next = session.data.slice(at).find(({ message }) => message.type === 'block')?.message ?? after;
       wantEqual('sample after the rest', sampleOf(next), rested.toSample);
+    },
+  },
+  {
+    id: 'rest-zero',
+    title: 'a rest of no samples is refused as `bad-argument`, and begins nothing',
+    section: 'acquisition',
+    electrodes: 'untouched',
+    async run(context: CheckContext): Promise<void> {
+      const session = await context.openRunning();
+      wantRefused(await session.send({ type: 'rest', durationSamples: 0 }), 'bad-argument');
+      wantType(await session.send({ type: 'stop' }), 'done');
+      await awaitData(session, 'stream-ended');
+      wantEqual('number of rests', dataOf(session, 'rested').length, 0);
     },
   },
   {

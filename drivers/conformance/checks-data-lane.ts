@@ -1,8 +1,9 @@
+import type { DataMessage } from '../../protocols/mea-link/messages.js';
 import { nextSequence, sequenceDistance } from '../../protocols/mea-link/sequence.js';
 import type { CheckContext } from './check-context.js';
 import { CheckSkipped } from './check-verdict.js';
 import type { ConformanceCheck } from './conformance-check.js';
-import type { DeviceSession } from './device-session.js';
+import type { DeviceSession, Received } from './device-session.js';
 import { awaitData, want, wantEqual, wantRefused, wantReply, wantType } from './expectations.js';
 
 /** A ring that is longer is not waited for. */
@@ -64,9 +65,10 @@ export const DATA_LANE_CHECKS: readonly ConformanceCheck[] = [
     electrodes: 'untouched',
     async run(context: CheckContext): Promise<void> {
       const { session } = await record(context);
-      const last = session.data.at(-1)!.message.sequence;
+      const last = session.data.at(-1);
+      want(last !== undefined, 'an empty data lane', 'the messages of an acquisition');
       const heartbeat = await nextHeartbeat(session);
-      wantEqual('nextDataSequence', heartbeat.nextDataSequence, nextSequence(last));
+      wantEqual('nextDataSequence', heartbeat.nextDataSequence, nextSequence(last.message.sequence));
     },
   },
   {
@@ -92,20 +94,14 @@ export const DATA_LANE_CHECKS: readonly ConformanceCheck[] = [
     electrodes: 'untouched',
     async run(context: CheckContext): Promise<void> {
       const { session, bootId } = await record(context);
-      const sent = [...session.data];
-      const from = sent[2]!.message.sequence;
+      const { from, wanted } = afterFirst(session, 2);
       session.data.length = 0;
       const reply = wantReply(await session.send({ type: 'resume', bootId, fromSequence: from }), 'resumed');
       wantEqual('fromSequence', reply.fromSequence, from);
-      const wanted = sent.slice(2);
       await session.waitFor(() => (session.data.length >= wanted.length ? true : undefined), {
         what: `${wanted.length} messages again`,
       });
-      wanted.forEach(({ message, bytes }, i) => {
-        const again = session.data[i]!;
-        wantEqual('sequence', again.message.sequence, message.sequence);
-        want(Buffer.compare(again.bytes, bytes) === 0, `other bytes for message ${message.sequence}`, 'the same bytes');
-      });
+      wantSame(session, wanted);
     },
   },
   {
@@ -115,20 +111,16 @@ export const DATA_LANE_CHECKS: readonly ConformanceCheck[] = [
     electrodes: 'untouched',
     async run(context: CheckContext): Promise<void> {
       const { session, bootId } = await record(context);
-      const sent = [...session.data];
-      const from = sent[1]!.message.sequence;
+      const { from, wanted } = afterFirst(session, 1);
       await session.close();
       const back = await context.connect(session.clientId);
       back.skipCommandIds(session.nextCommandId);
       wantEqual('boot id', (await back.hello()).bootId, bootId);
       wantReply(await back.send({ type: 'resume', bootId, fromSequence: from }), 'resumed');
-      await back.waitFor(() => (back.data.length >= sent.length - 1 ? true : undefined), {
+      await back.waitFor(() => (back.data.length >= wanted.length ? true : undefined), {
         what: 'what was sent before',
       });
-      sent.slice(1).forEach(({ message, bytes }, i) => {
-        const same = Buffer.compare(back.data[i]!.bytes, bytes) === 0;
-        want(same, `message ${back.data[i]!.message.sequence} or other bytes`, `message ${message.sequence} as before`);
-      });
+      wantSame(back, wanted);
     },
   },
   {
@@ -150,7 +142,7 @@ export const DATA_LANE_CHECKS: readonly ConformanceCheck[] = [
     electrodes: 'untouched',
     async run(context: CheckContext): Promise<void> {
       const { session, bootId } = await record(context);
-      const fromSequence = session.data[0]!.message.sequence;
+      const { from: fromSequence } = afterFirst(session, 1);
       wantRefused(await session.send({ type: 'resume', bootId: (bootId + 1) >>> 0, fromSequence }), 'bad-argument');
     },
   },
@@ -198,6 +190,30 @@ async function record(context: CheckContext): Promise<Recording> {
   wantType(await session.send({ type: 'stop' }), 'done');
   await awaitData(session, 'stream-ended');
   return { session, bootId };
+}
+
+/** What is asked for again: all but the first messages, as far as a device without channels has more of them. */
+function afterFirst(
+  { data }: DeviceSession,
+  count: number,
+): {
+  readonly from: number;
+  readonly wanted: readonly Received<DataMessage>[];
+} {
+  const wanted = data.slice(data.length > count ? count : 1);
+  const [first] = wanted;
+  want(first !== undefined, `${data.length} messages of an acquisition`, 'at least its beginning and its end');
+  return { from: first.message.sequence, wanted };
+}
+
+/** The data lane holds these messages again, byte for byte. */
+function wantSame({ data }: DeviceSession, wanted: readonly Received<DataMessage>[]): void {
+  wanted.forEach(({ message, bytes }, i) => {
+    const again = data[i];
+    wantEqual('sequence', again?.message.sequence ?? 'none', message.sequence);
+    const isSame = again !== undefined && Buffer.compare(again.bytes, bytes) === 0;
+    want(isSame, `other bytes for message ${message.sequence}`, 'the same bytes');
+  });
 }
 
 async function nextHeartbeat(session: DeviceSession): Promise<HeartbeatOf> {

@@ -36,8 +36,8 @@ export const DELIVERY_CHECKS: readonly ConformanceCheck[] = [
     section: 'delivery',
     electrodes: 'driven',
     async run(context: CheckContext): Promise<void> {
-      const { delivered } = await deliverPulse(context, 'now');
-      wantEqual('slot', delivered.slot, 1);
+      const { delivered, slot } = await deliverPulse(context, 'now');
+      wantEqual('slot', delivered.slot, slot);
       const electrodes = context.pulse.electrodes.map(({ electrode }) => electrode).sort((a, b) => a - b);
       wantEqual('electrodes', delivered.electrodes.join(), usedElectrodes(context, electrodes).join());
     },
@@ -155,22 +155,22 @@ export const DELIVERY_CHECKS: readonly ConformanceCheck[] = [
 async function deliverPulse(
   context: CheckContext,
   when: 'now' | 'sample',
-): Promise<{ readonly delivered: StimulusDelivered; readonly asked: number }> {
+): Promise<{ readonly delivered: StimulusDelivered; readonly slot: number; readonly asked: number }> {
   const { pulse } = context;
   const armed = await context.openArmed();
   const electrodes = usedElectrodes(
     context,
     pulse.electrodes.map(({ electrode }) => electrode),
   );
-  const slot = await uploadPulses(
-    armed.session,
-    electrodes.map((electrode) => makePulse(pulse, electrode)),
-  );
+  const pulses = electrodes.map((electrode) => makePulse(pulse, electrode));
+  const slot = await uploadPulses(context, armed.session, pulses);
   const sample = when === 'sample' ? await sampleAhead(context, armed.session) : undefined;
   const stimulusId = context.stimulusIds.next();
   const reply = wantReply(await sendTrigger(armed, { stimulusId, slot, sample }), 'scheduled');
   if (sample !== undefined) wantEqual('scheduled for sample', reply.sample, sample);
-  return { delivered: await wantDelivered(armed.session, stimulusId), asked: sample ?? reply.sample };
+  const delivered = await wantDelivered(armed.session, stimulusId);
+  context.pulseTimes.note(context.timers.nowMs());
+  return { delivered, slot, asked: sample ?? reply.sample };
 }
 
 /** The test electrodes that may be pulsed together. */

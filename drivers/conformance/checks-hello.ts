@@ -6,6 +6,9 @@ import { want, wantEqual, wantRefused, wantReply, wantType } from './expectation
 /** Bytes of a block message around its samples; generous. */
 const BLOCK_OVERHEAD_BYTES = 64;
 
+/** Longer than a controller may be silent, and a little for the device to open its line again. */
+const SILENCE_MS = 1500;
+
 /** Who the device is, and who may speak to it. */
 export const HELLO_CHECKS: readonly ConformanceCheck[] = [
   {
@@ -118,6 +121,8 @@ export const HELLO_CHECKS: readonly ConformanceCheck[] = [
     electrodes: 'untouched',
     async run(context: CheckContext): Promise<void> {
       const session = await context.connect();
+      // On a line nobody sees a new link: there the controller before is gone when it has been silent for a second.
+      if (context.isSerial) await session.sleep(SILENCE_MS);
       wantRefused(await session.send({ type: 'start' }), 'not-controller');
       wantRefused(await session.send({ type: 'disarm' }), 'not-controller');
     },

@@ -1,6 +1,7 @@
 import type { CheckContext } from './check-context.js';
 import type { ConformanceCheck } from './conformance-check.js';
 import { wantRefused, wantType } from './expectations.js';
+import { uploadWithin } from './stimuli.js';
 import { makePulse } from './test-pulse.js';
 
 /** What `upload-pattern` takes and refuses, the safety rules aside. Nothing is armed: uploading moves nothing. */
@@ -26,9 +27,9 @@ export const PATTERN_CHECKS: readonly ConformanceCheck[] = [
       const { pulse } = context;
       const pulses = [makePulse(pulse, pulse.electrodes[0].electrode)];
       const session = await context.openConfigured();
-      wantType(await session.send({ type: 'upload-pattern', pattern: { slot: 0, pulses } }), 'done');
+      wantType(await uploadWithin(context, session, { slot: 0, pulses }), 'done');
       wantType(await session.send({ type: 'start' }), 'done');
-      wantType(await session.send({ type: 'upload-pattern', pattern: { slot: 0, pulses } }), 'done');
+      wantType(await uploadWithin(context, session, { slot: 0, pulses }), 'done');
     },
   },
   {

@@ -7,7 +7,7 @@ import { CheckFailed, CheckSkipped } from './check-verdict.js';
 import type { ConformanceCheck } from './conformance-check.js';
 import { describeReply } from './describe.js';
 import { awaitFate, wantEqual, wantRule, wantType } from './expectations.js';
-import { assertSchedules, sampleAhead, sendTrigger, uploadPulses } from './stimuli.js';
+import { assertSchedules, sampleAhead, sendTrigger, uploadPulses, uploadWithin } from './stimuli.js';
 import { findSlightImbalance, makePulse, phaseCharge, type TestPulse } from './test-pulse.js';
 
 /** Stimuli of which the last is one too many. Times are in samples after the first one. */
@@ -67,6 +67,40 @@ export const HISTORY_RULE_CHECKS: readonly ConformanceCheck[] = [
       wantType(await sendTrigger(armed, { stimulusId: context.stimulusIds.next() }), 'scheduled');
     },
   },
+  {
+    id: 'safety-configure-keeps',
+    title: 'a pulse still counts within its second after stop, configure, start and arm',
+    section: 'safety rules',
+    electrodes: 'driven',
+    async run(context: CheckContext): Promise<void> {
+      const { pulse } = context;
+      if (context.profile.maxRateHz < 1) throw new CheckSkipped('the profile allows less than one pulse in a second');
+      const profile = { ...context.profile, maxRateHz: hertz(1) };
+      const pulses = [makePulse(pulse, pulse.electrodes[0].electrode)];
+      const armed = await context.openArmed(profile);
+      const { session } = armed;
+      const stimulusId = context.stimulusIds.next();
+      const slot = await uploadPulses(context, session, pulses);
+      wantType(await sendTrigger(armed, { stimulusId, slot }), 'scheduled');
+      const fate = await awaitFate(session, stimulusId);
+      const leftMs = context.timers.nowMs();
+      context.pulseTimes.note(leftMs);
+      wantEqual('fate of the pulse', fate.type, 'stimulus-delivered');
+      wantType(await session.send({ type: 'stop' }), 'done');
+      const { blockFrames } = context;
+      wantType(await session.send({ type: 'configure', blockFrames, safetyProfile: profile }), 'configured');
+      wantType(await session.send({ type: 'start' }), 'done');
+      wantType(await uploadWithin(context, session, { slot, pulses }), 'done');
+      const token = await context.arm(session, profile);
+      const again = await sendTrigger({ session, token }, { stimulusId: context.stimulusIds.next(), slot });
+      const tookMs = context.timers.nowMs() - leftMs;
+      if (again.type === 'scheduled') context.pulseTimes.note(context.timers.nowMs());
+      if (tookMs > 900) throw new CheckSkipped(`the second was over before it could be asked for (${tookMs} ms)`);
+      // An interval of the rig that has not passed either comes before the rate.
+      const isRight = again.type === 'refused' && (again.rule === 'rate' || again.rule === 'interval');
+      if (!isRight) throw new CheckFailed(describeReply(again), 'refused safety (rate): the pulse before still counts');
+    },
+  },
 ];
 
 async function runSeries(context: CheckContext, { rule, series }: HistoryRule): Promise<void> {
@@ -80,7 +114,7 @@ async function runSeries(context: CheckContext, { rule, series }: HistoryRule): 
   const last = Math.max(plan.refused, plan.acceptedAfterAll ?? 0);
   assertSchedules(context, 2 * AHEAD_MS + (1000 * last) / sampleRateHz);
   const armed = await context.openArmed(plan.profile);
-  const slot = await uploadPulses(armed.session, plan.pulses);
+  const slot = await uploadPulses(context, armed.session, plan.pulses);
   const start = await sampleAhead(context, armed.session, AHEAD_MS);
   for (const offset of plan.accepted) {
     const reply = await sendTrigger(armed, { stimulusId: context.stimulusIds.next(), slot, sample: start + offset });

@@ -8,6 +8,7 @@ import type { ConformanceCheck } from './conformance-check.js';
 import { CheckFailed, CheckSkipped } from './check-verdict.js';
 import { describeReply } from './describe.js';
 import { wantReply, wantRule } from './expectations.js';
+import { uploadWithin } from './stimuli.js';
 import { findSlightImbalance, makePulse, phaseCharge, pulseCurrent, type TestPulse } from './test-pulse.js';
 
 /** Two patterns on the two sides of one limit. The limit is the rig's own or a tighter one, never a wider one. */
@@ -49,8 +50,9 @@ export const PULSE_RULE_CHECKS: readonly ConformanceCheck[] = pulseRules().map((
     const straddle = rule.straddle({ profile, stimulation, pulse, base });
     if (typeof straddle === 'string') throw new CheckSkipped(straddle);
     const session = await context.openConfigured(straddle.profile);
-    const within = await session.send({ type: 'upload-pattern', pattern: { slot: 0, pulses: straddle.within } });
+    const within = await uploadWithin(context, session, { slot: 0, pulses: straddle.within });
     if (within.type !== 'done') throw new CheckFailed(describeReply(within), 'done for the pattern within the limit');
+    // This one is there to be refused, so it does not pass the gate; it is never triggered.
     wantRule(await session.send({ type: 'upload-pattern', pattern: { slot: 0, pulses: straddle.over } }), rule.rule);
   },
 }));
@@ -65,7 +67,7 @@ export const NEW_PROFILE_CHECK: ConformanceCheck = {
     const { pulse, profile, blockFrames } = context;
     const pulses = [makePulse(pulse, pulse.electrodes[0].electrode)];
     const session = await context.openConfigured();
-    wantReply(await session.send({ type: 'upload-pattern', pattern: { slot: 0, pulses } }), 'done');
+    wantReply(await uploadWithin(context, session, { slot: 0, pulses }), 'done');
     const safetyProfile = { ...profile, maxCurrentUa: microamps(pulseCurrent(pulse, -0.5)) };
     wantReply(await session.send({ type: 'configure', blockFrames, safetyProfile }), 'configured');
     wantRule(await session.send({ type: 'upload-pattern', pattern: { slot: 0, pulses } }), 'current');

@@ -2,6 +2,8 @@ import type { CheckContext } from './check-context.js';
 
 /** Parts of MEA-Link, as the table of results groups them. */
 export type ProtocolSection =
+  /** The rig file, and whether it is about this device. */
+  | 'rig'
   | 'hello'
   | 'commands'
   | 'configuration'

@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { CONFORMANCE_CHECKS } from './all-checks.js';
 import type { Command } from '../../protocols/mea-link/messages.js';
+import type { Transport } from '../../protocols/mea-link/link.js';
 import type { Pulse } from '../../protocols/stimulation/stim-pattern.js';
 import { microamps, seconds } from '../../protocols/units.js';
 import { runVirtually } from '../../tests/helpers/conformance-device.js';
+import { createChannellessLies } from '../../tests/helpers/channelless-lies.js';
 import { createLyingTransport, type Lies } from '../../tests/helpers/lying-transport.js';
 import { createWideProfile } from '../../tests/helpers/wide-profile.js';
 import { findTestPulse } from './test-pulse.js';
@@ -22,6 +24,10 @@ describe('the conformance kit', () => {
     expect(pendingTimers).toBe(0);
   });
 });
+
+function withoutChannels(honest: Transport): Transport {
+  return createLyingTransport(honest, createChannellessLies());
+}
 
 /** Limits that become tighter when they become larger; all other numbers when they become smaller. */
 const LEAST = ['minPhaseUs', 'minInterphaseGapUs', 'minIntervalMs', 'impedanceAgeS'];
@@ -111,6 +117,95 @@ describe('a run of the kit', () => {
         expect(Math.abs(currentUa) * durationUs).toBeLessThanOrEqual(400 * profile.maxChargePerPhaseNc);
       }
     }
+  });
+
+  it('sends no pulse that the gate refuses under the limits of the rig', async () => {
+    const accepted: Pulse[] = [];
+    /** Opens the lies of a link: none, but each upload that is not refused is noted. */
+    const listen = (): Lies => {
+      const uploads = new Map<number, readonly Pulse[]>();
+      return {
+        toDevice: (message) => {
+          if (message.type === 'command' && message.command.type === 'upload-pattern') {
+            uploads.set(message.commandId, message.command.pattern.pulses);
+          }
+          return message;
+        },
+        toHost: (message) => {
+          if (message.type === 'reply' && message.result.type === 'done') {
+            accepted.push(...(uploads.get(message.commandId) ?? []));
+          }
+          return message;
+        },
+      };
+    };
+    const { report, acts } = await runVirtually({
+      // The test pulse lasts longer than that within a second, which only the gate finds before it is sent.
+      profile: { ...profile, maxDuty: 1e-5 },
+      disguise: (honest) => createLyingTransport(honest, listen),
+    });
+    // What is there to be refused was uploaded, and refused.
+    expect(accepted).toEqual([]);
+    expect(acts.filter((act) => act.type === 'deliver' && act.electrodes.length > 0)).toEqual([]);
+    const reasons = report.results.flatMap(({ outcome }) => (outcome.type === 'skipped' ? [outcome.reason] : []));
+    expect(reasons.filter((reason) => reason.includes('the gate refuses')).length).toBeGreaterThan(10);
+    expect(report.failed).toBe(0);
+  });
+
+  it('skips what a device without recording channels cannot be asked', async () => {
+    const { report, failed } = await runVirtually({ disguise: withoutChannels });
+    expect(failed).toEqual([]);
+    const skipped = report.results.filter(({ outcome }) => outcome.type === 'skipped');
+    expect(new Set(skipped.map(({ outcome }) => JSON.stringify(outcome)))).toEqual(
+      new Set([JSON.stringify({ type: 'skipped', reason: 'the device has no recording channels' })]),
+    );
+    expect(skipped.map(({ id }) => id)).toContain('stream-started');
+    expect(report.results.find(({ id }) => id === 'resume-same-bytes')?.outcome).toEqual({ type: 'passed' });
+  });
+
+  it('goes on after a check that stumbles, which counts as failed', async () => {
+    const { report } = await runVirtually({
+      only: 'impedance-',
+      disguise: (honest) => {
+        let links = 0;
+        return {
+          address: honest.address,
+          connect: (handler, signal) => {
+            links += 1;
+            if (links === 2) throw new TypeError('a stumble');
+            return honest.connect(handler, signal);
+          },
+        };
+      },
+    });
+    const [first, second] = report.results.map(({ outcome }) => outcome);
+    expect(first).toMatchObject({ type: 'failed', got: 'an unexpected error: a stumble' });
+    expect(second).toEqual({ type: 'passed' });
+  });
+
+  it.each([
+    { wrong: 'nothing', rig: {}, electrodes: [0, 2, 3], fails: [] },
+    { wrong: 'the rate', rig: { sampleRateHz: 25_000 }, electrodes: [0, 2, 3], fails: ['rig-sample-rate'] },
+    { wrong: 'the array', rig: { electrodeCount: 64 }, electrodes: [0, 2, 3], fails: ['rig-array'] },
+    { wrong: 'an electrode', rig: {}, electrodes: [0, 9], fails: ['rig-electrodes'] },
+    { wrong: 'an output', rig: {}, electrodes: [1], fails: ['rig-electrodes'] },
+  ])('holds the rig file against the device: $wrong is wrong', async ({ rig, electrodes, fails }) => {
+    const { report, failed } = await runVirtually({
+      rig: { sampleRateHz: 20_000, electrodeCount: 4, ...rig },
+      only: 'rig-',
+      profile: createWideProfile(electrodes),
+    });
+    expect(report.results).toHaveLength(3);
+    expect(failed).toEqual(fails);
+  });
+
+  it('does not compare the array of a device without channels', async () => {
+    const { report } = await runVirtually({
+      disguise: withoutChannels,
+      rig: { sampleRateHz: 20_000, electrodeCount: 64 },
+      only: 'rig-',
+    });
+    expect(report.results.map(({ outcome }) => outcome.type)).toEqual(['passed', 'skipped', 'passed']);
   });
 
   it('ends when it is told to', async () => {

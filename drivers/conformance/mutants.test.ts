@@ -24,6 +24,8 @@ function lieInData(change: (message: DeviceMessage) => DeviceMessage | undefined
   return { toHost: change };
 }
 
+const DONE: ReplyResult = { type: 'done' };
+
 function refusal(result: ReplyResult): Refusal | undefined {
   return result.type === 'refused' ? result : undefined;
 }
@@ -205,6 +207,29 @@ const MUTANTS: readonly Mutant[] = [
         message.type === 'rested' ? { ...message, toSample: sampleIndex(message.toSample + 1) } : message,
       ),
     fails: ['rest-jump'],
+  },
+  {
+    name: 'takes a rest of nothing',
+    lies: () => lieInReplies((result) => (refusal(result)?.message.includes('a rest takes') === true ? DONE : result)),
+    fails: ['rest-zero'],
+  },
+  {
+    name: 'forgets its pulses when it is configured',
+    lies: () => {
+      let configured = 0;
+      return {
+        toDevice: (message) => {
+          if (message.type === 'command' && message.command.type === 'configure') configured += 1;
+          return message;
+        },
+        ...lieInReplies((result) =>
+          configured > 1 && ['rate', 'interval'].includes(refusal(result)?.rule ?? '')
+            ? { type: 'scheduled', sample: sampleIndex(0) }
+            : result,
+        ),
+      };
+    },
+    fails: ['safety-configure-keeps'],
   },
   {
     name: 'arms for whoever asks',

@@ -4,10 +4,12 @@ import type { SafetyProfile } from '../../protocols/stimulation/safety-profile.j
 import { isMeaError, MeaError } from '../../protocols/errors.js';
 import type { Timers } from '../../protocols/timers.js';
 import { CONFORMANCE_CHECKS } from './all-checks.js';
-import { CheckContext } from './check-context.js';
+import { CheckContext, type RigClaims } from './check-context.js';
 import { CheckFailed, CheckSkipped } from './check-verdict.js';
 import type { CheckOutcome, CheckResult, ConformanceCheck } from './conformance-check.js';
 import { DeviceSession } from './device-session.js';
+import { PulseTimes } from './pulse-times.js';
+import { RIG_CHECKS } from './checks-rig.js';
 import { StimulusIds } from './stimulus-ids.js';
 
 export interface ConformanceOptions {
@@ -16,6 +18,8 @@ export interface ConformanceOptions {
   readonly signal: AbortSignal;
   /** The limits of the rig: no check configures wider ones. */
   readonly profile: SafetyProfile;
+  /** What the rig file says about the device; without it the section `rig` is left out. */
+  readonly rig?: RigClaims | undefined;
   /** Runs the checks that arm the device as well. An emulated device is always checked in full. */
   readonly stimulate: boolean;
   /** Runs the checks whose id begins so. */
@@ -42,14 +46,15 @@ export interface ConformanceReport {
  *   the signal's reason when it is aborted
  */
 export async function runConformance(options: ConformanceOptions): Promise<ConformanceReport> {
-  const checks = chooseChecks(options.only);
+  const checks = chooseChecks(options);
   const { capabilities, newestStimulusId } = await greet(options);
   options.onDevice?.(capabilities);
   const mayStimulate = options.stimulate || capabilities.emulated;
   const stimulusIds = new StimulusIds(newestStimulusId);
+  const pulseTimes = new PulseTimes(options.timers.nowMs());
   const results: CheckResult[] = [];
   for (const check of checks) {
-    const context = new CheckContext({ ...options, capabilities, stimulusIds });
+    const context = new CheckContext({ ...options, capabilities, stimulusIds, pulseTimes });
     const outcome = await runCheck(check, { context, mayStimulate });
     options.signal.throwIfAborted();
     const result = { id: check.id, title: check.title, section: check.section, outcome };
@@ -85,10 +90,11 @@ export async function greet(
   }
 }
 
-function chooseChecks(only: string | undefined): readonly ConformanceCheck[] {
-  const checks = CONFORMANCE_CHECKS.filter(({ id }) => only === undefined || id.startsWith(only));
+function chooseChecks({ only, rig }: Pick<ConformanceOptions, 'only' | 'rig'>): readonly ConformanceCheck[] {
+  const all = rig === undefined ? CONFORMANCE_CHECKS : [...RIG_CHECKS, ...CONFORMANCE_CHECKS];
+  const checks = all.filter(({ id }) => only === undefined || id.startsWith(only));
   if (checks.length > 0) return checks;
-  const areas = [...new Set(CONFORMANCE_CHECKS.map(({ id }) => id.split('-')[0]!))];
+  const areas = [...new Set(all.map(({ id }) => id.split('-')[0]!))];
   throw new MeaError('usage', {
     what: 'No check has an id that begins so',
     got: only ?? '',
@@ -109,7 +115,8 @@ async function runCheck(
   } catch (error) {
     return toOutcome(error, check);
   } finally {
-    await context.close();
+    // A link that cannot be closed is the next check's affair, which opens its own.
+    await context.close().catch(() => undefined);
   }
 }
 
@@ -117,5 +124,7 @@ function toOutcome(error: unknown, check: ConformanceCheck): CheckOutcome {
   if (error instanceof CheckSkipped) return { type: 'skipped', reason: error.message };
   if (error instanceof CheckFailed) return { type: 'failed', got: error.got, wanted: error.wanted };
   if (isMeaError(error, 'link')) return { type: 'failed', got: error.message, wanted: `a link: ${check.title}` };
-  throw error;
+  // One check that stumbles must not take the others with it.
+  const message = error instanceof Error ? error.message : String(error);
+  return { type: 'failed', got: `an unexpected error: ${message}`, wanted: check.title };
 }

@@ -1,5 +1,6 @@
 import type { ReplyResult } from '../../protocols/mea-link/messages.js';
-import type { Pulse } from '../../protocols/stimulation/stim-pattern.js';
+import { checkPattern } from '../../protocols/stimulation/gate.js';
+import type { Pulse, StimPattern } from '../../protocols/stimulation/stim-pattern.js';
 import { sampleIndex } from '../../protocols/units.js';
 import type { ArmedSession, CheckContext } from './check-context.js';
 import { CheckSkipped } from './check-verdict.js';
@@ -36,9 +37,30 @@ export function assertSchedules(context: CheckContext, aheadMs: number): void {
     throw new CheckSkipped(`the device schedules ${maxAheadMs} ms ahead, ${aheadMs} are needed`);
 }
 
-/** Stores pulses in slot 1. */
-export async function uploadPulses(session: DeviceSession, pulses: readonly Pulse[]): Promise<number> {
-  const slot = 1;
-  wantType(await session.send({ type: 'upload-pattern', pattern: { slot, pulses } }), 'done');
+/** Stores pulses in slot 1, which is then to be triggered. */
+export async function uploadPulses(
+  context: CheckContext,
+  session: DeviceSession,
+  pulses: readonly Pulse[],
+): Promise<number> {
+  const slot = Math.min(1, context.stimulation.slots - 1);
+  wantType(await uploadWithin(context, session, { slot, pulses }), 'done');
   return slot;
+}
+
+/**
+ * Uploads a pattern that keeps the limits of the rig, as the controller's own gate finds.
+ *
+ * @throws CheckSkipped when the gate refuses it: then it is not sent
+ */
+export function uploadWithin(
+  { profile, capabilities, stimulation, profileAgeS }: CheckContext,
+  session: DeviceSession,
+  pattern: StimPattern,
+): Promise<ReplyResult> {
+  const { sampleRateHz } = capabilities;
+  const verdict = checkPattern(pattern, { profile, capabilities: stimulation, sampleRateHz, profileAgeS });
+  if (verdict.type === 'accepted') return session.send({ type: 'upload-pattern', pattern: verdict.pattern });
+  const why = verdict.refusals.map(({ rule, message }) => `${rule}: ${message}`).join('; ');
+  throw new CheckSkipped(`the gate refuses the pulse under the limits of the rig (${why})`);
 }

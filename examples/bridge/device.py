@@ -49,6 +49,10 @@ class Device:
         self.token = None
         self.heard_token_at = self.armed_until = 0.0
         self.next_sample = 0
+        # The clock of the safety windows, in samples: the sample counter plus this. It runs on while the counter stands,
+        # and does not jump with it at a rest.
+        self.clock_offset = 0
+        self.standing_since = time.monotonic()
         self.block, self.block_frames, self.filled = bytearray(), 20, 0
         self.blocks = self.frames = self.crc = 0
         self.ring = deque()  # (index, bytes, time)
@@ -148,6 +152,8 @@ class Device:
         if not known:
             self.replies.clear()
             self.newest_command = 0
+            # Its patterns are its own: a new controller finds empty slots, but not an empty history.
+            self.slots.clear()
         # Nobody inherits an armed device.
         self.disarm("link-lost", "a controller said hello")
         if self.peers.get(peer) != client:
@@ -213,7 +219,8 @@ class Device:
             raise Refused("bad-argument", f"safety profile: {error}") from error
         self.disarm("reconfigured", "configured anew")
         self.profile_hash = profile_hash
-        self.safety = SafetyCheck(profile, self.vendor, self.next_sample)
+        # What left before still counts.
+        self.safety = SafetyCheck(profile, self.vendor, self.safety)
         self.slots.clear()
         self.block_frames = frames
         self.state = "ready"
@@ -225,6 +232,7 @@ class Device:
         if self.state == "running":
             raise Refused("wrong-state", "the device is acquiring already")
         self.blocks = self.frames = self.crc = 0
+        self.clock_offset += int((time.monotonic() - self.standing_since) * self.vendor.sample_rate_hz)
         self.vendor.start()
         self.state = "running"
         self.data({"stream_started": {"first_sample": self.next_sample}})
@@ -234,6 +242,7 @@ class Device:
         self.want_running()
         self.disarm("stopped", "the acquisition was stopped")
         self.vendor.stop()
+        self.standing_since = time.monotonic()
         self.flush()
         self.state = "ready"
         ended = {"blocks": self.blocks, "frames": self.frames, "samples_crc32c": self.crc}
@@ -242,11 +251,15 @@ class Device:
 
     def rest(self, command):
         self.want_running()
+        samples = command.get("duration_samples", 0)
+        if samples < 1:
+            raise Refused("bad-argument", "a rest takes at least one sample")
         if self.queue:
             raise Refused("wrong-state", f"{len(self.queue)} stimuli are waiting")
         self.flush()
         before = self.next_sample
-        self.next_sample += command.get("duration_samples", 0)
+        self.next_sample += samples
+        self.clock_offset -= samples
         self.safety.start_session()
         self.data({"rested": {"from_sample": before, "to_sample": self.next_sample}})
         return {"done": {}}
@@ -283,9 +296,10 @@ class Device:
         if len(self.queue) >= QUEUE_LENGTH:
             raise Refused("queue-full", f"{len(self.queue)} stimuli are waiting")
         pulses = self.slots[slot]
-        self.want_safe(self.safety.check(pulses, sample))
+        tick = sample + self.clock_offset
+        self.want_safe(self.safety.check(pulses, tick, (sample - self.next_sample) / self.vendor.sample_rate_hz))
         self.newest_stimulus = stimulus_id
-        self.safety.commit(stimulus_id, pulses, sample)
+        self.safety.commit(stimulus_id, pulses, tick)
         self.queue.append((sample, stimulus_id, slot, pulses))
         self.queue.sort()
         return {"scheduled": {"sample": sample}}

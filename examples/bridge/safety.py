@@ -6,6 +6,7 @@ counts. Comparisons are written so that a value that is no number is never withi
 
 import hashlib
 import math
+import time
 
 import wire
 
@@ -34,16 +35,27 @@ def read_profile(data):
 
 
 class SafetyCheck:
-    """Holds stimuli against a profile, with what was delivered or is scheduled before and after them."""
+    """Holds stimuli against a profile, with what was delivered or is scheduled before and after them.
 
-    def __init__(self, profile, vendor, configured_at):
+    Samples are those of a clock that neither stops nor jumps: see `clock_offset` in device.py. A check goes on from the
+    one before it: its pulses still count, and so does its session.
+    """
+
+    def __init__(self, profile, vendor, previous=None):
         self.profile = profile
         self.vendor = vendor
-        self.configured_at = configured_at
+        # Impedances age by the computer's clock, whatever the device does.
+        self.configured_at = time.monotonic()
+        self.impedance_age_s = profile["impedance_age_s"]
         self.entries = {entry["electrode"]: entry for entry in profile["electrodes"]}
         self.quantum_nc = vendor.current_step_ua * vendor.time_step_us / 1000
         self.history = []  # (stimulus id, sample, pulses), of the last two seconds and ahead
         self.start_session()
+        if previous is not None:
+            self.history = list(previous.history)
+            self.stimuli = previous.stimuli
+            self.moved, self.net = dict(previous.moved), dict(previous.net)
+            self.session_ids = set(previous.session_ids)
 
     def start_session(self):
         self.stimuli = 0
@@ -53,11 +65,14 @@ class SafetyCheck:
 
     def check_pulses(self, pulses):
         """The rule that these pulses break by themselves and why, or None."""
-        fresh = SafetyCheck(self.profile, self.vendor, 0)
+        fresh = SafetyCheck(self.profile, self.vendor)
+        fresh.configured_at = self.configured_at
         return fresh.check(pulses, 0)
 
-    def check(self, pulses, sample):
-        """The rule that these pulses break when they begin at that sample, and why, or None."""
+    def check(self, pulses, sample, ahead_s=0.0):
+        """The rule that these pulses break when they begin at that sample, so far ahead, and why, or None."""
+        since_s = time.monotonic() - self.configured_at
+        self.impedance_age_s = self.profile["impedance_age_s"] + since_s + ahead_s
         for rule in wire.RULES[4:]:
             broken = getattr(self, "_" + rule.replace("-", "_"))(pulses, sample)
             if broken:
@@ -65,11 +80,22 @@ class SafetyCheck:
         return None
 
     def commit(self, stimulus_id, pulses, sample):
-        rate = self.vendor.sample_rate_hz
-        self.history = [entry for entry in self.history if entry[1] > sample - 3 * rate]
+        self._forget_before(sample - 3 * self.vendor.sample_rate_hz)
         self.history.append((stimulus_id, sample, pulses))
         self.session_ids.add(stimulus_id)
         self._book(pulses, 1)
+
+    def _forget_before(self, oldest):
+        """What no window reaches any more; of each electrode the last pulse stays, because an interval may be long."""
+        last = {}
+        for _id, at, pulses in self.history:
+            for electrode, _phases in pulses:
+                last[electrode] = max(last.get(electrode, at), at)
+        self.history = [
+            entry
+            for entry in self.history
+            if entry[1] > oldest or any(last[electrode] == entry[1] for electrode, _phases in entry[2])
+        ]
 
     def release(self, stimulus_id):
         """A stimulus that did not leave and will not."""
@@ -169,8 +195,8 @@ class SafetyCheck:
                 gap = 0
         return None
 
-    def _impedance(self, pulses, sample):
-        age = self.profile["impedance_age_s"] + (sample - self.configured_at) / self.vendor.sample_rate_hz
+    def _impedance(self, pulses, _):
+        age = self.impedance_age_s
         for electrode, _phases in pulses:
             impedance = self.entries[electrode].get("impedance_ohm")
             if impedance is None or not impedance > 0:

@@ -11,7 +11,7 @@ class VendorDevice:
     name = "vendor's name of the device"
     serial_number = "its own serial number"
     firmware = "its version"
-    # True only for a device that does not exist: programs that record then say so.
+    # Leave it: only a device that does not exist says True, and is then stimulated without being asked.
     emulated = False
     channels = 0
     sample_rate_hz = 20_000.0
@@ -62,6 +62,8 @@ class FakeVendor(VendorDevice):
     name = "fake vendor"
     serial_number = "fake-1"
     firmware = "fake 1.0"
+    # No electrode is behind it. Never copy this line into a class for a real device: `meactl check` arms and stimulates
+    # whatever calls itself emulated.
     emulated = True
     channels = 8
     sample_rate_hz = 10_000.0

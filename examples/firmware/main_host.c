@@ -7,6 +7,8 @@
  * own, on the other lane, which is how the project's tests hold its framing against another.
  */
 #define _POSIX_C_SOURCE 200809L
+#include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -32,14 +34,31 @@ void hal_set_outputs(uint8_t levels) {
   before = levels;
 }
 
-void hal_send(const uint8_t *bytes, size_t length) {
-  while (length > 0) {
-    ssize_t written = write(STDOUT_FILENO, bytes, length);
+/* What the line has not taken yet. */
+static uint8_t pending[65536];
+static size_t pending_length;
+
+static void flush(void) {
+  while (pending_length > 0) {
+    ssize_t written = write(STDOUT_FILENO, pending, pending_length);
     if (written <= 0) return;
-    bytes += written;
-    length -= (size_t)written;
+    pending_length -= (size_t)written;
+    memmove(pending, pending + written, pending_length);
   }
 }
+
+bool hal_send(const uint8_t *bytes, size_t length) {
+  flush();
+  if (length > sizeof pending - pending_length) return false;
+  memcpy(pending + pending_length, bytes, length);
+  pending_length += length;
+  flush();
+  return true;
+}
+
+/* There is no interrupt: the loop calls box_tick itself. */
+uint32_t hal_lock(void) { return 0; }
+void hal_unlock(uint32_t before) { (void)before; }
 
 static void echo(uint8_t byte) {
   static struct mea_receiver receiver;
@@ -57,12 +76,22 @@ int main(int argc, char **argv) {
   uint8_t bytes[4096];
   struct pollfd input = {STDIN_FILENO, POLLIN, 0};
   booted = micros_now();
+  /* A full line must not stop the box; the echo has all the time. */
+  if (!is_echo) fcntl(STDOUT_FILENO, F_SETFL, fcntl(STDOUT_FILENO, F_GETFL) | O_NONBLOCK);
   if (!is_echo) box_begin((uint32_t)booted, "HOST-1", true);
   for (;;) {
-    if (!is_echo) box_run();
-    /* A microcontroller would not wait at all. */
-    if (poll(&input, 1, 1) <= 0) continue;
+    struct timespec before = {0, 200000};
+    if (!is_echo) {
+      box_tick();
+      box_run();
+      flush();
+      /* A microcontroller has a timer for box_tick, and would not wait at all. */
+      nanosleep(&before, NULL);
+      box_tick();
+    }
+    if (poll(&input, 1, is_echo ? -1 : 0) <= 0) continue;
     ssize_t count = read(STDIN_FILENO, bytes, sizeof bytes);
+    if (count < 0 && errno == EAGAIN) continue;
     if (count <= 0) break;
     for (ssize_t i = 0; i < count; i++) {
       if (is_echo) echo(bytes[i]);

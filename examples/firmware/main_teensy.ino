@@ -6,22 +6,39 @@ extern "C" {
 }
 
 static const char SERIAL_NUMBER[] = "PB-0001";  // one for each box
+static const float TICK_US = 20;                // a pulse begins and ends at most so much later
+static IntervalTimer timer;
 
-// micros() wraps every 71 minutes; the loop sees each wrap.
+extern "C" uint32_t hal_lock(void) {
+  uint32_t before;
+  __asm__ volatile("mrs %0, primask\n\tcpsid i" : "=r"(before) : : "memory");
+  return before;
+}
+
+extern "C" void hal_unlock(uint32_t before) { __asm__ volatile("msr primask, %0" : : "r"(before) : "memory"); }
+
+// micros() wraps every 71 minutes; the timer sees each wrap.
 extern "C" uint64_t hal_micros(void) {
   static uint32_t before = 0;
   static uint64_t wraps = 0;
+  uint32_t lock = hal_lock();
   uint32_t now = micros();
   if (now < before) wraps += 1ull << 32;
   before = now;
-  return wraps + now;
+  uint64_t result = wraps + now;
+  hal_unlock(lock);
+  return result;
 }
 
 extern "C" void hal_set_outputs(uint8_t levels) {
   for (int pin = 0; pin < BOX_OUTPUTS; pin++) digitalWriteFast(pin, (levels >> pin) & 1);
 }
 
-extern "C" void hal_send(const uint8_t *bytes, size_t length) { Serial.write(bytes, length); }
+// Serial.write waits for a host that does not read, so it gets no more than it has room for.
+extern "C" bool hal_send(const uint8_t *bytes, size_t length) {
+  if (!Serial || Serial.availableForWrite() < (int)length) return false;
+  return Serial.write(bytes, length) == length;
+}
 
 void setup() {
   for (int pin = 0; pin < BOX_OUTPUTS; pin++) pinMode(pin, OUTPUT);
@@ -31,11 +48,12 @@ void setup() {
   EEPROM.put(0, ++boots);
   // Counted and spread: two boots of one box never have the same.
   box_begin(boots * 2654435761u, SERIAL_NUMBER, false);
+  timer.priority(64);  // above USB, whose interrupts must not make a pulse late
+  timer.begin(box_tick, TICK_US);
 }
 
 void loop() {
-  // Few bytes at a time, so that the outputs never wait long for the line.
-  for (int left = 32; left > 0 && Serial.available() > 0; left--) box_take_byte((uint8_t)Serial.read());
+  for (int left = 64; left > 0 && Serial.available() > 0; left--) box_take_byte((uint8_t)Serial.read());
   static bool was_open = false;
   bool is_open = (bool)Serial;
   if (was_open && !is_open) box_link_lost();

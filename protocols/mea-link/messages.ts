@@ -47,7 +47,10 @@ export type Command =
   | ConfigureCommand
   | { readonly type: 'start' }
   | { readonly type: 'stop' }
-  /** Acquisition pauses, the sample counter jumps by so many samples, the culture drifts: `rested`, not a gap. */
+  /**
+   * Acquisition pauses, the sample counter jumps by so many samples (at least 1), the culture drifts: `rested`, not a gap.
+   * A new session begins.
+   */
   | { readonly type: 'rest'; readonly durationSamples: number }
   | { readonly type: 'upload-pattern'; readonly pattern: StimPattern }
   | TriggerCommand
@@ -336,7 +339,7 @@ export interface Capabilities {
   readonly watchdogMs: number;
   /** Interval of the device's own heartbeats. */
   readonly heartbeatMs: number;
-  /** How long the device keeps what it has sent. */
+  /** How long the device keeps what it has sent; above 0. */
   readonly ringMs: number;
   readonly canMeasureImpedance: boolean;
 }

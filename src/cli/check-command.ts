@@ -2,6 +2,7 @@ import { isMeaError } from '../../protocols/errors.js';
 import type { Transport } from '../../protocols/mea-link/link.js';
 import type { SafetyProfile } from '../../protocols/stimulation/safety-profile.js';
 import type { Capabilities } from '../../protocols/mea-link/messages.js';
+import type { RigClaims } from '../../drivers/conformance/check-context.js';
 import type { CheckResult } from '../../drivers/conformance/conformance-check.js';
 import { runConformance, type ConformanceReport } from '../../drivers/conformance/run-conformance.js';
 import { rigSchema, toSafetyProfile, type Rig } from '../closed-loop/rig.js';
@@ -43,30 +44,37 @@ export async function checkCommand(command: CheckCommand, io: CliIo): Promise<Ex
 interface OpenDevice {
   readonly transport: Transport;
   readonly profile: SafetyProfile;
+  /** What the rig file says about the device. */
+  readonly claims: RigClaims;
   readonly close: () => Promise<void>;
 }
 
 async function openDevice(rig: Rig): Promise<OpenDevice> {
   if (rig.address === undefined) {
     const { openEmulatedLink } = await import('./emulator.js');
-    return openEmulatedLink(rig);
+    return { ...(await openEmulatedLink(rig)), claims: claimsOf(rig) };
   }
   const { openTransport } = await import('../../drivers/transports/open-transport.js');
   const transport = openTransport(rig.address, { timers: systemTimers() });
-  return { transport, profile: toSafetyProfile(rig), close: () => Promise.resolve() };
+  return { transport, profile: toSafetyProfile(rig), claims: claimsOf(rig), close: () => Promise.resolve() };
+}
+
+function claimsOf({ sampleRateHz, array }: Rig): RigClaims {
+  return { sampleRateHz, electrodeCount: array.rows * array.columns };
 }
 
 function runChecks(
   { stimulate, only, json }: CheckCommand,
   { device, io }: { readonly device: OpenDevice; readonly io: CliIo },
 ): Promise<ConformanceReport> {
-  const { transport, profile } = device;
+  const { transport, profile, claims } = device;
   let section = '';
   return runConformance({
     transport,
     timers: systemTimers(),
     signal: io.signal,
     profile,
+    rig: claims,
     stimulate,
     only,
     onDevice: (capabilities) => {

@@ -49,7 +49,10 @@ export async function untilStimulating({ served, controller }: ArmedPair, from: 
   for (let left = ATTEMPTS; ; left--) {
     await waitUntil(() => isStimulating() || !device.firmware.armed, describe);
     if (isStimulating()) return;
-    if (left === 0) throw new Error(`not armed again in ${ATTEMPTS} attempts: ${describe()}; told: ${controller.told.slice(-8).join(' ')}`);
+    if (left === 0)
+      throw new Error(
+        `not armed again in ${ATTEMPTS} attempts: ${describe()}; told: ${controller.told.slice(-8).join(' ')}`,
+      );
     const told = controller.told.length;
     controller.obey('arm');
     await controller.untilTold(/arm-done|arm-failed/, told);
