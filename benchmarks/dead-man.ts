@@ -54,7 +54,7 @@ async function measure(link: LinkName, signal: 'SIGKILL' | 'SIGSTOP', delayMs: n
   const served = await serveDevice(link);
   const controller = startController(served.address);
   try {
-    await controller.untilTold(/arm-done/);
+    await controller.untilTold(/arm-done|arm-failed/);
     await untilStimulating({ served, controller }, 0);
     const outcome = await killController({ served, controller }, { delayMs, signal });
     await untilTicks(served, AFTERWARDS_TICKS);

@@ -34,7 +34,7 @@ async function open(link: LinkName): Promise<{ served: ServedDevice; controller:
   opened.push(() => served.close());
   const controller = startController(served.address);
   opened.push(() => controller.end());
-  await controller.untilTold(/arm-done/);
+  await controller.untilTold(/arm-done|arm-failed/);
   await untilStimulating({ served, controller }, 0);
   return { served, controller };
 }

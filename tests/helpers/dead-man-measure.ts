@@ -4,12 +4,12 @@ import type { ControllerProcess } from './controller-process.js';
 import type { ServedDevice } from './served-device.js';
 import { waitUntil } from './wait-until.js';
 
-/** 450 ms of a device at 20 kHz: all that an armed controller had scheduled would have started by then. */
-export const AFTERWARDS_TICKS = 9000;
+/** 600 ms of a device at 20 kHz: all that an armed controller had scheduled would have started by then. */
+export const AFTERWARDS_TICKS = 12_000;
 /** So many that they would not all start before a watchdog of 100 ms strikes. */
 const SCHEDULED = 8;
-/** How often a controller is armed again before a machine counts as too slow for it. */
-const ATTEMPTS = 50;
+/** How long a controller is armed again and again before a machine counts as too slow for it. */
+const ARMING_MS = 20_000;
 /** Before the next attempt where one failed: the driver may have to hear of the last disarming first. */
 const ARM_AGAIN_MS = 100;
 
@@ -46,13 +46,13 @@ export async function untilStimulating({ served, controller }: ArmedPair, from: 
     acts.slice(from).some(({ message }) => message.type === 'stimulus-delivered');
   const describe = (): string =>
     `${device.firmware.scheduledStimuli} stimuli are scheduled; done: ${acts.map(({ message }) => message.type).join(' ')}`;
-  for (let left = ATTEMPTS; ; left--) {
+  const endMs = performance.now() + ARMING_MS;
+  for (;;) {
     await waitUntil(() => isStimulating() || !device.firmware.armed, describe);
     if (isStimulating()) return;
-    if (left === 0)
-      throw new Error(
-        `not armed again in ${ATTEMPTS} attempts: ${describe()}; told: ${controller.told.slice(-8).join(' ')}`,
-      );
+    if (performance.now() > endMs) {
+      throw new Error(`not armed in ${ARMING_MS} ms: ${describe()}; told: ${controller.told.slice(-8).join(' ')}`);
+    }
     const told = controller.told.length;
     controller.obey('arm');
     await controller.untilTold(/arm-done|arm-failed/, told);

@@ -14,7 +14,9 @@ import { createWideProfile } from '../helpers/wide-profile.js';
 /** Stimuli that are kept scheduled, their distance, and how far ahead the first one is: in samples of 20 kHz. */
 const SCHEDULED = 12;
 const DISTANCE = 600;
-const LEAD = 1200;
+const LEAD = 2000;
+/** Few messages, so that a busy machine has time for the heartbeats. */
+const BLOCK_FRAMES = 200;
 const ELECTRODES = [0, 1, 2];
 const TOLD = [
   'armed-changed',
@@ -33,7 +35,7 @@ const device = await connectMeaLink(
     timers,
     client: 'armed controller',
     // The device's side is what is tested; a link that is silent because the machine is busy is kept.
-    options: { silenceMs: 2000 },
+    options: { silenceMs: 500 },
   },
   AbortSignal.timeout(10_000),
 );
@@ -56,9 +58,9 @@ setInterval(() => {
   if (!isHanging) device.reportProgress();
 }, 10);
 
-const { profileHash } = await device.configure({ blockFrames: 20, safetyProfile: profile });
+const { profileHash } = await device.configure({ blockFrames: BLOCK_FRAMES, safetyProfile: profile });
 await device.start();
-await arm();
+await obey('arm');
 for (;;) {
   try {
     if (lastSample < nowSample + LEAD + (SCHEDULED - 1) * DISTANCE) await scheduleNext();

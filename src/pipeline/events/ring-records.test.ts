@@ -1,0 +1,72 @@
+import { describe, expect, it } from 'vitest';
+import { hertz, sampleIndex } from '../../../protocols/units.js';
+import { batchOf, delivered } from '../../../tests/helpers/spike-recording.js';
+import { TrialWindows } from '../trials/trial-windows.js';
+import type { WindowedResponse } from '../trials/windowed-response.js';
+import { decodeRecord, encodeRecord, RING_KINDS, type PipelineRecord } from './ring-records.js';
+
+const SPIKES = [5, 7, 7].map((sample, electrode) => ({ sample, electrode }));
+
+function respond(blind: readonly (readonly [number, number, number])[]): WindowedResponse {
+  const windows = new TrialWindows({ electrodes: 5, sampleRateHz: hertz(1000) });
+  windows.deliver(delivered(2 ** 32 - 1, 2 ** 52 + 100, [1, 4]));
+  const spikes = [{ sample: 2 ** 52 + 115, electrode: 3 }];
+  return windows.push(batchOf([2 ** 52, 2 ** 52 + 200], spikes, blind))[0]!;
+}
+
+const RECORDS: Readonly<Record<string, PipelineRecord>> = {
+  'a block': {
+    type: 'block',
+    firstSample: sampleIndex(2 ** 53 - 10),
+    frames: 3,
+    channels: 5,
+    samples: Int16Array.from({ length: 15 }, (_, k) => k * 4000 - 32_768),
+  },
+  'a batch of spikes': { type: 'spikes', batch: batchOf([2, 9], SPIKES, [[1, 3, 4]]) },
+  'an empty batch': { type: 'spikes', batch: batchOf([2, 9]) },
+  'a trial': respond([]),
+  'a trial that missed something': respond([[2, 2 ** 52 + 60, 2 ** 52 + 112]]),
+};
+
+function toBytes(record: PipelineRecord): { readonly kind: number; readonly bytes: Uint8Array<ArrayBuffer> } {
+  const { kind, parts } = encodeRecord(record);
+  return { kind, bytes: Uint8Array.from(parts.flatMap((part) => Array.from(part))) };
+}
+
+describe.each(Object.entries(RECORDS))('%s as a record of bytes', (_, record) => {
+  it('comes back as it was', () => {
+    expect(decodeRecord(toBytes(record))).toEqual(record);
+  });
+
+  it('comes back from the middle of a buffer', () => {
+    const { kind, bytes } = toBytes(record);
+    const moved = new Uint8Array(bytes.length + 3);
+    moved.set(bytes, 3);
+    expect(decodeRecord({ kind, bytes: moved.subarray(3) })).toEqual(record);
+  });
+
+  it('is refused when it is cut anywhere, or too long', () => {
+    const { kind, bytes } = toBytes(record);
+    for (let length = 0; length < bytes.length; length++) {
+      expect(() => decodeRecord({ kind, bytes: bytes.slice(0, length) }), `${length} bytes`).toThrow('Bad record');
+    }
+    const longer = new Uint8Array(bytes.length + 2);
+    longer.set(bytes);
+    expect(() => decodeRecord({ kind, bytes: longer })).toThrow('2 bytes too many');
+  });
+});
+
+describe('records of bytes', () => {
+  it('of trials are as many kinds as the test says: with and without what was missed', () => {
+    expect(RECORDS['a trial']).not.toHaveProperty('blindFraction');
+    expect(RECORDS['a trial that missed something']).toHaveProperty('blindFraction');
+    expect(RECORDS['a trial that missed something']).toHaveProperty('baselineBlindFraction');
+  });
+
+  it('of an unknown kind are refused, and so is an unknown delivery', () => {
+    const { bytes } = toBytes(RECORDS['a trial']!);
+    expect(() => decodeRecord({ kind: 9, bytes })).toThrow('kind 9');
+    new DataView(bytes.buffer).setFloat64(8, 17, true);
+    expect(() => decodeRecord({ kind: RING_KINDS.trial, bytes })).toThrow('delivery 17');
+  });
+});

@@ -1,0 +1,106 @@
+// Input that cannot be taken as it is: masks, rails, guards, first samples. Frame by frame and channel by channel.
+import {
+  CAREFUL,
+  channels,
+  GUARD_LEFT,
+  guardFrames,
+  groups,
+  HELD,
+  inputRows,
+  MARKED,
+  marks,
+  RAIL_RUN,
+  railGuardFrames,
+  railSamples,
+  rowBytes,
+  SILENT,
+  silentEpochs,
+  STARTED,
+} from './detect-layout';
+import { filterScaled, INT16, settleFilter } from './filter';
+
+/** Filters frames of a group to `out`, bridging what cannot be seen with the last value that could, and marks it. */
+export function filterCarefully(
+  kind: i32,
+  record: usize,
+  group: i32,
+  source: usize,
+  stride: usize,
+  mask: usize,
+  out: usize,
+  position: i32,
+  frames: i32,
+  scale: f32,
+): void {
+  const lanes = min(8, channels - (group << 3));
+  const padded = (<usize>groups) << 3;
+  let from = source;
+  let to = out;
+  let maskAt: usize = mask == 0 ? <usize>0 : mask + ((<usize>group) << 3);
+  let markAt = marks + <usize>position * padded + ((<usize>group) << 3);
+  let isMarked = 0;
+  for (let lane = lanes; lane < 8; lane++) store<f32>(inputRows + ((<usize>lane) << 2), 0);
+  for (let i = 0; i < frames; i++) {
+    store<u64>(markAt, 0);
+    for (let lane = 0; lane < lanes; lane++) {
+      const isMasked = maskAt != 0 && load<u8>(maskAt + <usize>lane) != 0;
+      const mark = takeInput(kind, record, lane, from, isMasked, scale);
+      store<u8>(markAt + <usize>lane, <u8>mark);
+      isMarked |= mark;
+    }
+    filterScaled(record, to);
+    from += stride;
+    to += rowBytes;
+    markAt += padded;
+    if (maskAt != 0) maskAt += padded;
+  }
+  store<i32>(record, isMarked, MARKED);
+  store<i32>(record, needsCare(record, lanes), CAREFUL);
+}
+
+/** Puts one channel's input into `inputRows`; 1 when its output is blind. */
+function takeInput(kind: i32, record: usize, lane: i32, source: usize, isMasked: bool, scale: f32): i32 {
+  const at = record + ((<usize>lane) << 2);
+  let isBlind = isMasked;
+  let guard = guardFrames;
+  let value: f32 = 0;
+  if (kind == INT16) {
+    const raw = <i32>load<i16>(source + ((<usize>lane) << 1));
+    const run = raw == 32767 || raw == -32768 ? min(load<i32>(at, RAIL_RUN) + 1, railSamples + 1) : 0;
+    store<i32>(at, run, RAIL_RUN);
+    if (run > railSamples) {
+      isBlind = true;
+      guard = railGuardFrames;
+    }
+    value = <f32>raw * scale;
+  } else {
+    value = load<f32>(source + ((<usize>lane) << 2)) * scale;
+  }
+  let guardLeft = load<i32>(at, GUARD_LEFT);
+  let mark = 1;
+  if (isBlind) {
+    value = load<f32>(at, HELD);
+    guardLeft = max(guardLeft, guard);
+  } else {
+    if (load<i32>(at, STARTED) == 0) {
+      settleFilter(record, lane, value);
+      store<i32>(at, 1, STARTED);
+    }
+    store<f32>(at, value, HELD);
+    if (load<i32>(at, SILENT) >= silentEpochs) guardLeft = railGuardFrames;
+    else if (guardLeft > 0) guardLeft--;
+    else mark = 0;
+  }
+  store<i32>(at, guardLeft, GUARD_LEFT);
+  store<f32>(inputRows + ((<usize>lane) << 2), value);
+  return mark;
+}
+
+function needsCare(record: usize, lanes: i32): i32 {
+  for (let lane = 0; lane < lanes; lane++) {
+    const at = record + ((<usize>lane) << 2);
+    const isOpen = load<i32>(at, GUARD_LEFT) == 0 && load<i32>(at, RAIL_RUN) == 0;
+    if (!isOpen || load<i32>(at, STARTED) == 0 || load<i32>(at, SILENT) >= silentEpochs) return 1;
+  }
+  return 0;
+}
