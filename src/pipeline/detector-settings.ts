@@ -168,7 +168,7 @@ export function planDetector(settings: SpikeDetectorSettings): DetectorPlan {
 }
 
 /** Frames after which the answer to a step of 1 stays below a fiftieth, at most 1 s. */
-export function stepResponseFrames(sections: readonly FilterSection[]): number {
+function stepResponseFrames(sections: readonly FilterSection[]): number {
   const state = sections.map((): [number, number] => [0, 0]);
   let last = 0;
   for (let i = 0; i < 20_000; i++) {

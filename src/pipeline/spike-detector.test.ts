@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import { openRandomStream } from '../../protocols/random.js';
 import { sampleIndex } from '../../protocols/units.js';
-import { planDetector, type SpikeDetectorSettings } from './detector-settings.js';
+import { MEDIAN_OF_SIGMA, planDetector, type SpikeDetectorSettings } from './detector-settings.js';
 import { openKernels } from './open-kernels.js';
 import type { SpikeBatch } from './spike-batch.js';
 import { createSpikeDetector } from './spike-detector.js';
@@ -61,7 +61,11 @@ interface Cut {
   readonly firstSample?: number;
 }
 
-function runInt16(settings: SpikeDetectorSettings, samples: Int16Array, { block, firstSample = 0 }: Cut): Joined {
+function runInt16(
+  settings: SpikeDetectorSettings,
+  samples: Int16Array,
+  { block, firstSample = 0 }: Cut,
+): Joined & { readonly noiseUv: Float32Array } {
   const { channels } = settings;
   const detector = createSpikeDetector(settings);
   const batches: SpikeBatch[] = [];
@@ -74,7 +78,7 @@ function runInt16(settings: SpikeDetectorSettings, samples: Int16Array, { block,
     );
   }
   batches.push(detector.end());
-  return joinBatches(batches, channels);
+  return { ...joinBatches(batches, channels), noiseUv: detector.noiseUv() };
 }
 
 function runFloat(
@@ -106,14 +110,14 @@ function runFloat(
 function runTwin(
   settings: SpikeDetectorSettings,
   recording: PlainRecording,
-): Joined & { readonly medians: Float32Array } {
+): Joined & { readonly noiseUv: Float32Array } {
   const found = detectSpikesPlainly(planDetector(settings), recording);
   return {
     samples: [...found.samples],
     electrodes: [...found.electrodes],
     amplitudesUv: [...found.amplitudesUv],
     blind: found.blind.map((spans) => [...spans]),
-    medians: found.noiseMedians,
+    noiseUv: found.noiseMedians.map((median) => median / MEDIAN_OF_SIGMA),
   };
 }
 
@@ -156,6 +160,7 @@ describe('the spike detector', () => {
     expect(found.samples).toEqual(twin.samples);
     expect(found.electrodes).toEqual(twin.electrodes);
     expect(found.amplitudesUv).toEqual(twin.amplitudesUv);
+    expect(found.noiseUv).toEqual(twin.noiseUv);
     expect(closedSpans(found, 8005)).toEqual(closedSpans(twin, 8005));
   });
 
