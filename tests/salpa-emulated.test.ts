@@ -80,10 +80,10 @@ function handle({ samples, gainUvPerBit, marks }: Recording, handling: Partial<A
   for (const mark of marks) stage.mark(mark);
   for (let done = 0; done <= frames; done += BLOCK) {
     const block = samples.subarray(done * CHANNELS, (done + BLOCK) * CHANNELS);
-    const { from, to, isRaw, rawOffset, uvOffset, blindOffset } = done < frames ? stage.push(block) : stage.end();
+    const { from, to, isRaw, rawOffset, outputOffset, blindOffset } = done < frames ? stage.push(block) : stage.end();
     const size = (to - from) * CHANNELS;
     const raw = new Int16Array(kernels.memory.buffer, rawOffset, size);
-    const values = new Float32Array(kernels.memory.buffer, uvOffset, size);
+    const values = new Float32Array(kernels.memory.buffer, outputOffset, size);
     const mask = new Uint8Array(kernels.memory.buffer, blindOffset, size);
     for (let i = 0; i < size; i++) {
       const [channel, n] = [i % CHANNELS, from + Math.floor(i / CHANNELS)];

@@ -3,7 +3,7 @@ import type { StimPattern } from '../../protocols/stimulation/stim-pattern.js';
 import { microamps, microseconds, milliseconds } from '../../protocols/units.js';
 import type { FireRuleOptions } from '../../src/pipeline/rules/fire-rule.js';
 import type { SignalPipeline } from '../../src/pipeline/signal-pipeline.js';
-import { ThresholdDetector } from './threshold-detector.js';
+import { createSpikePipeline } from '../../src/pipeline/spike-pipeline.js';
 
 /** When 3 of these 8 electrodes fire within 20 ms, at most twice a second and a hundred times in all. */
 export const EXAMPLE_RULE: Omit<FireRuleOptions, 'sampleRateHz'> = {
@@ -29,7 +29,16 @@ export const EXAMPLE_PATTERN: StimPattern = {
   ],
 };
 
-/** The detector of this example, for the device that it is connected to. Any other `SignalPipeline` does as well. */
+/**
+ * The detector of this example, for the device that it is connected to: spikes of five times the noise, artefacts fitted
+ * and taken off where a stimulus has been. For the first second and a half it learns the noise and sees nothing.
+ */
 export function exampleDetector({ channels, sampleRateHz, gainUvPerBit }: Capabilities): () => SignalPipeline {
-  return () => new ThresholdDetector({ channels, sampleRateHz, gainUvPerBit, thresholdUv: -40, blankMs: 8, deadMs: 1 });
+  return () =>
+    createSpikePipeline({
+      channels,
+      sampleRateHz,
+      gainUv: gainUvPerBit,
+      noise: { mode: 'adaptive', settleMs: 1500 },
+    });
 }

@@ -65,7 +65,6 @@ const SETTINGS = [
   ['isWide', 'i32'],
   ['historyFrames', 'i32'],
   ['scaleInt16', 'f32'],
-  ['scaleFloat', 'f32'],
   ['gateFactor', 'f32'],
   ['ringShare', 'f32'],
   ['silentLevel', 'f32'],

@@ -12,6 +12,8 @@ import {
 
 /** Where a detector's state lies in the memory of its kernels, in bytes. */
 export interface DetectorMemory {
+  /** Float32 factor from raw units to the filter's input. */
+  readonly inputScale: number;
   readonly settings: number;
   readonly records: number;
   readonly recordBytes: number;
@@ -32,8 +34,20 @@ export interface DetectorMemory {
 const INPUT_BYTES = 1 << 18;
 const LANES = 8;
 
-/** Reserves and fills the memory of a detector; filtered frames of `historyFrames` are kept where it is not 0. */
-export function layOutDetector(kernels: KernelInstance, plan: DetectorPlan, historyFrames: number): DetectorMemory {
+/** What else a detector's memory is laid out for. */
+export interface DetectorLayout {
+  /** Filtered frames that are kept; 0 for none. */
+  readonly historyFrames: number;
+  /** Input comes as rows of padded channels from an earlier stage; else as blocks, for which there is room here. */
+  readonly isFedRows: boolean;
+}
+
+/** Reserves and fills the memory of a detector. */
+export function layOutDetector(
+  kernels: KernelInstance,
+  plan: DetectorPlan,
+  { historyFrames, isFedRows }: DetectorLayout,
+): DetectorMemory {
   const { channels, epochFrames, sections } = plan;
   const groups = Math.ceil(channels / LANES);
   const padded = groups * LANES;
@@ -41,18 +55,19 @@ export function layOutDetector(kernels: KernelInstance, plan: DetectorPlan, hist
   const history = Math.max(1, Math.ceil(historyFrames / epochFrames)) * epochFrames;
   // Not a multiple of 128, so that records do not share cache sets.
   const recordBytes = Math.ceil((DETECTOR_RECORD.filter + sections.length * SECTION_BYTES) / 128) * 128 + 64;
-  const inputStride = 2 * channels;
+  const inputStride = 2 * (isFedRows ? padded : channels);
   const epochs = Math.max(1, Math.min(16, Math.floor(INPUT_BYTES / (inputStride * epochFrames))));
   const reportCapacity = Math.max(4096, channels * (2 * epochFrames + 2));
   const rowBytes = isWide ? 4 * padded : 4 * LANES;
-  const memory = {
+  const memory: DetectorMemory = {
+    inputScale: inputScaleOf(plan),
     settings: kernels.allocate(SETTINGS_BYTES),
     records: kernels.allocate(groups * recordBytes),
     recordBytes,
     groups,
     reports: kernels.allocate(4 * REPORT_WORDS * reportCapacity),
     // The last group reads whole vectors, beyond the last frame.
-    input: kernels.allocate(inputStride * epochs * epochFrames + 64),
+    input: isFedRows ? 0 : kernels.allocate(inputStride * epochs * epochFrames + 64),
     inputStride,
     inputFrames: epochs * epochFrames,
     rows: kernels.allocate(rowBytes * history),
@@ -68,7 +83,7 @@ export function layOutDetector(kernels: KernelInstance, plan: DetectorPlan, hist
     steps: kernels.allocate(8 * NOISE_STEPS.length),
   };
   const { buffer } = kernels.memory;
-  const { values, gain } = normaliseSections(plan);
+  const { values } = normaliseSections(plan);
   new Float32Array(buffer, others.coefficients, values.length).set(values);
   new Float32Array(buffer, others.steps, 2 * NOISE_STEPS.length).set(NOISE_STEPS.flatMap(stepFactors));
   const lanes = new Int32Array(buffer, others.referenceLanes, padded);
@@ -87,8 +102,7 @@ export function layOutDetector(kernels: KernelInstance, plan: DetectorPlan, hist
       stage3,
       stage4,
       isWide: Number(isWide),
-      scaleInt16: gain * plan.gainUv,
-      scaleFloat: gain,
+      scaleInt16: memory.inputScale,
       gateFactor: GATE_SIGMA / MEDIAN_OF_SIGMA,
       silentLevel: plan.silentLevelUv,
       medianFloor: medianFloorOf(plan),
@@ -115,6 +129,11 @@ export function normaliseSections({ sections }: DetectorPlan): { readonly values
     values: sections.flatMap(({ b0, b1, b2, a1, a2 }) => [b1 / b0, b2 / b0, a1, a2]),
     gain: sections.reduce((product, { b0 }) => product * b0, 1),
   };
+}
+
+/** Float32 factor from raw units to the input of the first section with b0 = 1. */
+export function inputScaleOf(plan: DetectorPlan): number {
+  return Math.fround(normaliseSections(plan).gain * plan.gainUv);
 }
 
 /** A low-pass and a high-pass of the second order: numerators (1, 2, 1) and (1, -2, 1). */

@@ -37,25 +37,41 @@ interface Views {
   readonly voltages: Float32Array;
 }
 
+/** Where a detector's samples come from: whole blocks, or rows that an earlier stage leaves in the kernels' memory. */
+export type DetectorInput = 'blocks' | 'rows';
+
+/** A stretch of rows in the kernels' memory. */
+export interface RowSpan {
+  readonly frames: number;
+  readonly firstSample: SampleIndex;
+}
+
 /**
  * Makes a spike detector: band-pass, common reference, noise, threshold, peak and dead time, in WebAssembly.
  *
- * @param kernels whose memory it lives in; one of its own unless given
  * @throws MeaError `bad-input` for impossible settings, `missing` where there is no WebAssembly SIMD
  */
-export function createSpikeDetector(settings: SpikeDetectorSettings, kernels?: KernelInstance): SpikeDetector {
-  return new SpikeDetector(settings, kernels ?? openKernels());
+export function createSpikeDetector(settings: SpikeDetectorSettings): SpikeDetector {
+  return new SpikeDetector(settings, { kernels: openKernels(), input: 'blocks' });
+}
+
+/** The same behind an earlier stage, whose kernels it shares: see `feedRaw` and `feedScaled`. */
+export function createRowDetector(settings: SpikeDetectorSettings, kernels: KernelInstance): SpikeDetector {
+  return new SpikeDetector(settings, { kernels, input: 'rows' });
 }
 
 /**
  * Finds spikes in consecutive samples. Everything is counted in sample numbers: however the samples are cut into blocks,
  * what the batches hold together is the same, bit for bit. A class because filters, noise and searches go on from block
- * to block. Its calls are `processInt16` or `processFloat` for each block in turn, `reset` for a gap, `end`.
+ * to block. Its calls are `processInt16` for each block in turn (or, for rows, `feedRaw`, `feedScaled` and `take`), `reset`
+ * for a gap, `end`.
  */
 export class SpikeDetector {
   readonly channels: number;
-  /** Channels in a frame of float32 input and of a mask: a multiple of 8. */
+  /** Channels in a row and in a frame of a mask: a multiple of 8. */
   readonly paddedChannels: number;
+  /** Float32 factor from raw units to what the filter takes in: scaled rows are raw samples times this. */
+  readonly inputScale: number;
   /** Samples that a spike may wait for its batch. */
   readonly lagFrames: number;
   /** Samples behind the newest one that a snippet may reach. */
@@ -77,7 +93,10 @@ export class SpikeDetector {
   /** First sample since the start or the last gap. */
   #origin = Number.NaN;
 
-  constructor(settings: SpikeDetectorSettings, kernels: KernelInstance) {
+  constructor(
+    settings: SpikeDetectorSettings,
+    { kernels, input }: { readonly kernels: KernelInstance; readonly input: DetectorInput },
+  ) {
     this.#plan = planDetector(settings);
     this.channels = settings.channels;
     this.paddedChannels = Math.ceil(settings.channels / 8) * 8;
@@ -87,7 +106,8 @@ export class SpikeDetector {
     this.#kernels = kernels;
     this.#reachFrames = this.lagFrames + snippetFrames.before;
     const kept = settings.snippets === undefined ? 0 : this.#reachFrames + 17 * this.#plan.epochFrames;
-    this.#memory = layOutDetector(kernels, this.#plan, kept);
+    this.#memory = layOutDetector(kernels, this.#plan, { historyFrames: kept, isFedRows: input === 'rows' });
+    this.inputScale = this.#memory.inputScale;
     this.#run = kernels.find('runDetector');
     this.#countReports = kernels.find('countReports');
     this.#updateAllLevels = kernels.find('updateAllLevels');
@@ -132,33 +152,32 @@ export class SpikeDetector {
       this.#process({ kind: KIND.int16, input, mask: 0, frames: count });
       done += count;
     }
-    return this.#take(this.#next - this.lagFrames);
+    return this.take();
   }
 
   /**
-   * The next samples in uV, where an earlier stage has left them in the kernels' memory.
+   * The next raw rows, where an earlier stage has left them in the kernels' memory: nothing in them is blind.
    *
-   * @param offset byte offset of float32 (frames, padded channels)
-   * @param mask byte offset of u8 (frames, padded channels), 1 where a sample is blind; 0 when nothing is
-   * @returns what has been settled by it
+   * @param offset byte offset of int16 (frames, padded channels)
    * @throws MeaError `bad-input` for samples that are not the next (see `reset`)
    */
-  processFloat(
-    offset: number,
-    mask: number,
-    span: { readonly frames: number; readonly firstSample: SampleIndex },
-  ): SpikeBatch {
-    this.#expect(span.firstSample);
-    const most = this.#snippets === undefined ? Infinity : this.#memory.historyFrames - this.#reachFrames;
-    const limit = Math.min(most, CALL_EPOCHS * this.#plan.epochFrames);
-    for (let done = 0; done < span.frames; done += limit) {
-      this.#process({
-        kind: KIND.float,
-        input: offset + 4 * this.paddedChannels * done,
-        mask: mask === 0 ? 0 : mask + this.paddedChannels * done,
-        frames: Math.min(limit, span.frames - done),
-      });
-    }
+  feedRaw(offset: number, span: RowSpan): void {
+    this.#feed({ kind: KIND.int16, input: offset, mask: 0, frames: span.frames }, span.firstSample);
+  }
+
+  /**
+   * The next rows, scaled and with what is blind in them. Raw rows times `inputScale` give what the raw ones give.
+   *
+   * @param offset byte offset of float32 (frames, padded channels), raw units times `inputScale`
+   * @param mask byte offset of u8 (frames, padded channels), 1 where a sample is blind; 0 when nothing is
+   * @throws MeaError `bad-input` for samples that are not the next (see `reset`)
+   */
+  feedScaled(offset: number, mask: number, span: RowSpan): void {
+    this.#feed({ kind: KIND.float, input: offset, mask, frames: span.frames }, span.firstSample);
+  }
+
+  /** What has been settled by what was fed since the last call. */
+  take(): SpikeBatch {
     return this.#take(this.#next - this.lagFrames);
   }
 
@@ -229,8 +248,27 @@ export class SpikeDetector {
     });
   }
 
+  #feed(stretch: Stretch, firstSample: number): void {
+    this.#expect(firstSample);
+    const most = this.#snippets === undefined ? Infinity : this.#memory.historyFrames - this.#reachFrames;
+    const limit = Math.min(most, CALL_EPOCHS * this.#plan.epochFrames);
+    const frameBytes = this.#frameBytes(stretch.kind);
+    for (let done = 0; done < stretch.frames; done += limit) {
+      this.#process({
+        kind: stretch.kind,
+        input: stretch.input + frameBytes * done,
+        mask: stretch.mask === 0 ? 0 : stretch.mask + this.paddedChannels * done,
+        frames: Math.min(limit, stretch.frames - done),
+      });
+    }
+  }
+
+  #frameBytes(kind: Stretch['kind']): number {
+    return kind === KIND.int16 ? this.#memory.inputStride : 4 * this.paddedChannels;
+  }
+
   #process({ kind, input, mask, frames }: Stretch): void {
-    const frameBytes = kind === KIND.int16 ? this.#memory.inputStride : 4 * this.paddedChannels;
+    const frameBytes = this.#frameBytes(kind);
     const { epochFrames } = this.#plan;
     let done = 0;
     while (done < frames) {

@@ -1,6 +1,6 @@
 import type { SampleBlock } from '../../protocols/sample-block.js';
 import { sampleIndex, type SampleIndex } from '../../protocols/units.js';
-import type { SignalPipeline } from '../../src/pipeline/signal-pipeline.js';
+import type { SignalCounters, SignalPipeline } from '../../src/pipeline/signal-pipeline.js';
 import type { SpikeBatch, StimulusMark } from '../../src/pipeline/spike-batch.js';
 
 /** How the stand-in finds spikes. */
@@ -40,6 +40,10 @@ export class ThresholdPipeline implements SignalPipeline {
   #spans: Span[] = [];
   #settled = Number.NaN;
   #next = Number.NaN;
+  #gaps = 0;
+  #gapSamples = 0;
+  #samples = 0;
+  #rests = 0;
   ends = 0;
 
   constructor(options: ThresholdPipelineOptions) {
@@ -53,6 +57,10 @@ export class ThresholdPipeline implements SignalPipeline {
     return sampleIndex(this.#settled);
   }
 
+  get counters(): SignalCounters {
+    return { samples: this.#samples, gaps: this.#gaps, gapSamples: this.#gapSamples, rests: this.#rests };
+  }
+
   mark({ sample, durationSamples }: StimulusMark): void {
     if (sample < this.#next) throw new Error(`a mark for sample ${sample} after ${this.#next} were pushed`);
     const to = sample + durationSamples + (this.#options.blindAfterSamples ?? 0);
@@ -63,11 +71,11 @@ export class ThresholdPipeline implements SignalPipeline {
     if (block.channels !== this.channels) throw new Error(`a block of ${block.channels} channels`);
     if (Number.isNaN(this.#next)) this.#settled = block.firstSample;
     else if (block.firstSample > this.#next) {
-      for (let electrode = 0; electrode < this.channels; electrode++) {
-        this.#addSpan({ electrode, from: this.#next, to: block.firstSample });
-      }
-      this.#last.fill(0);
+      this.#gaps += 1;
+      this.#gapSamples += block.firstSample - this.#next;
+      this.#skipTo(block.firstSample);
     }
+    this.#samples += block.frames;
     for (let frame = 0; frame < block.frames; frame++) {
       for (let electrode = 0; electrode < this.channels; electrode++) {
         const value = block.samples[frame * this.channels + electrode]!;
@@ -83,9 +91,22 @@ export class ThresholdPipeline implements SignalPipeline {
     return this.#settle(Math.max(this.#settled, this.#next - (this.#options.lagSamples ?? 0)));
   }
 
+  rest(toSample: SampleIndex): void {
+    this.#rests += 1;
+    this.#skipTo(toSample);
+  }
+
   end(): SpikeBatch {
     this.ends += 1;
     return this.#settle(this.#next);
+  }
+
+  #skipTo(sample: number): void {
+    for (let electrode = 0; electrode < this.channels; electrode++) {
+      this.#addSpan({ electrode, from: this.#next, to: sample });
+    }
+    this.#last.fill(0);
+    this.#next = sample;
   }
 
   #isBlind(electrode: number, sample: number): boolean {

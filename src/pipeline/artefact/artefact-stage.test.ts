@@ -75,7 +75,7 @@ function read(memory: WebAssembly.Memory, stage: ArtefactStage, out: HandledSamp
   const blind = new Uint8Array(frames * channels);
   const size = frames * paddedChannels;
   const raw = new Int16Array(memory.buffer, out.rawOffset, size);
-  const rows = new Float32Array(memory.buffer, out.uvOffset, size);
+  const rows = new Float32Array(memory.buffer, out.outputOffset, size);
   const mask = new Uint8Array(memory.buffer, out.blindOffset, size);
   for (let i = 0; i < frames; i++) {
     for (let c = 0; c < channels; c++) {

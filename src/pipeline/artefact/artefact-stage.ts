@@ -22,6 +22,8 @@ export interface ArtefactStageSettings {
   readonly gainUvPerBit: number;
   /** Most frames of a push. */
   readonly maxFrames: number;
+  /** Factor from raw units to the float32 rows that are given: `gainUvPerBit` unless given, which makes them uV. */
+  readonly outputScale?: number;
   /** What is not said is as in `DEFAULT_ARTEFACT_HANDLING`. */
   readonly handling?: Partial<ArtefactHandling>;
   /** (channels) noise, uV rms; `DEFAULT_NOISE_UV` each by default. */
@@ -39,8 +41,8 @@ export interface HandledSamples {
   readonly isRaw: boolean;
   /** Byte offset of (to - from, paddedChannels) int16, raw units. */
   readonly rawOffset: number;
-  /** Byte offset of (to - from, paddedChannels) float32, uV. */
-  readonly uvOffset: number;
+  /** Byte offset of (to - from, paddedChannels) float32, uV (or see `outputScale`). */
+  readonly outputOffset: number;
   /** Byte offset of (to - from, paddedChannels) u8: 1 is blind. */
   readonly blindOffset: number;
 }
@@ -128,7 +130,8 @@ class KernelArtefactStage implements ArtefactStage {
     this.#history = 2 * this.#plan.halfWindow + 2;
     // Rows are moved when the last one is reached: seldom enough to cost little, often enough to stay in the cache.
     const rows = this.#history + Math.max(4 * this.#history, maxFrames);
-    this.#memory = layOutSalpa(kernels, { plan: this.#plan, channels, gain: this.#gain, rows });
+    const outputScale = Math.fround(settings.outputScale ?? gainUvPerBit);
+    this.#memory = layOutSalpa(kernels, { plan: this.#plan, channels, outputScale, rows });
     this.#row = this.#history;
     this.#handle = kernels.find('handleArtefacts');
     this.#passQuietly = kernels.find('passQuietly');
@@ -155,6 +158,7 @@ class KernelArtefactStage implements ArtefactStage {
     for (const electrode of electrodes) {
       requireInteger('electrode of a stimulus', electrode, { from: 0, to: this.channels - 1 });
     }
+    if (this.#plan.mode === 'off') return;
     const after = this.#marks.findIndex((mark) => mark.sample > sample);
     this.#marks.splice(after < 0 ? this.#marks.length : after, 0, stimulus);
   }
@@ -282,7 +286,7 @@ class KernelArtefactStage implements ArtefactStage {
       to: sampleIndex(to),
       isRaw,
       rawOffset: input + 2 * at,
-      uvOffset: output + 4 * at,
+      outputOffset: output + 4 * at,
       blindOffset: blind + at,
     };
   }

@@ -24,7 +24,7 @@ export interface SalpaMemory {
   /** Channels of a row: the given ones and as many as fill the last group. */
   readonly paddedChannels: number;
   readonly rows: number;
-  /** Byte offsets: int16 samples, float32 uV, u8 blind. */
+  /** Byte offsets: int16 samples, float32 output, u8 blind. */
   readonly input: number;
   readonly output: number;
   readonly blind: number;
@@ -35,12 +35,13 @@ export interface SalpaMemory {
 export interface SalpaLayout {
   readonly plan: ArtefactPlan;
   readonly channels: number;
-  readonly gain: number;
+  /** Float32 factor from raw units to the output. */
+  readonly outputScale: number;
   readonly rows: number;
 }
 
 /** Lays out a stage's memory and writes its settings there. */
-export function layOutSalpa(kernels: KernelInstance, { plan, channels, gain, rows }: SalpaLayout): SalpaMemory {
+export function layOutSalpa(kernels: KernelInstance, { plan, channels, outputScale, rows }: SalpaLayout): SalpaMemory {
   const groups = Math.ceil(channels / GROUP_CHANNELS);
   const paddedChannels = groups * GROUP_CHANNELS;
   const settings = kernels.allocate(SETTINGS_BYTES);
@@ -64,7 +65,7 @@ export function layOutSalpa(kernels: KernelInstance, { plan, channels, gain, row
   ]);
   const cubic = createLocalCubic(plan.halfWindow);
   new Float64Array(kernels.memory.buffer, settings + 72, 18).set([
-    ...[gain, ...cubic.even, ...cubic.odd, ...cubic.centre, gain / cubic.centre[1]],
+    ...[outputScale, ...cubic.even, ...cubic.odd, ...cubic.centre, outputScale / cubic.centre[1]],
     ...weighProbe(cubic, plan.probeSamples),
     ...weighMoments(cubic, [plan.halfWindow]),
   ]);

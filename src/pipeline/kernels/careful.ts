@@ -1,4 +1,5 @@
-// Input that cannot be taken as it is: masks, rails, guards, first samples. Frame by frame and channel by channel.
+// Input that cannot be taken as it is: masks, rails, guards, first samples. Frame by frame and channel by channel. At the
+// rail the last value before it is held; masked rows hold already what bridges them.
 import {
   CAREFUL,
   channels,
@@ -13,13 +14,14 @@ import {
   railGuardFrames,
   railSamples,
   rowBytes,
+  scaleInt16,
   SILENT,
   silentEpochs,
   STARTED,
 } from './detect-layout';
-import { filterScaled, INT16, settleFilter } from './filter';
+import { filterFloat, INT16, settleFilter } from './filter';
 
-/** Filters frames of a group to `out`, bridging what cannot be seen with the last value that could, and marks it. */
+/** Filters frames of a group to `out`, bridging what cannot be seen, and marks it. */
 export function filterCarefully(
   kind: i32,
   record: usize,
@@ -30,7 +32,6 @@ export function filterCarefully(
   out: usize,
   position: i32,
   frames: i32,
-  scale: f32,
 ): void {
   const lanes = min(8, channels - (group << 3));
   const padded = (<usize>groups) << 3;
@@ -44,11 +45,11 @@ export function filterCarefully(
     store<u64>(markAt, 0);
     for (let lane = 0; lane < lanes; lane++) {
       const isMasked = maskAt != 0 && load<u8>(maskAt + <usize>lane) != 0;
-      const mark = takeInput(kind, record, lane, from, isMasked, scale);
+      const mark = takeInput(kind, record, lane, from, isMasked);
       store<u8>(markAt + <usize>lane, <u8>mark);
       isMarked |= mark;
     }
-    filterScaled(record, to);
+    filterFloat(record, inputRows, 0, to, 1);
     from += stride;
     to += rowBytes;
     markAt += padded;
@@ -59,7 +60,7 @@ export function filterCarefully(
 }
 
 /** Puts one channel's input into `inputRows`; 1 when its output is blind. */
-function takeInput(kind: i32, record: usize, lane: i32, source: usize, isMasked: bool, scale: f32): i32 {
+function takeInput(kind: i32, record: usize, lane: i32, source: usize, isMasked: bool): i32 {
   const at = record + ((<usize>lane) << 2);
   let isBlind = isMasked;
   let guard = guardFrames;
@@ -72,14 +73,13 @@ function takeInput(kind: i32, record: usize, lane: i32, source: usize, isMasked:
       isBlind = true;
       guard = railGuardFrames;
     }
-    value = <f32>raw * scale;
+    value = isBlind ? load<f32>(at, HELD) : <f32>raw * scaleInt16;
   } else {
-    value = load<f32>(source + ((<usize>lane) << 2)) * scale;
+    value = load<f32>(source + ((<usize>lane) << 2));
   }
   let guardLeft = load<i32>(at, GUARD_LEFT);
   let mark = 1;
   if (isBlind) {
-    value = load<f32>(at, HELD);
     guardLeft = max(guardLeft, guard);
   } else {
     if (load<i32>(at, STARTED) == 0) {

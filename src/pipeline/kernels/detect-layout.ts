@@ -117,9 +117,8 @@ export let inputRows: usize = 0;
 export let isWide: i32 = 0;
 /** Filtered frames that are kept, whole epochs. */
 export let historyFrames: i32 = 0;
-/** From raw units, and from uV, to the input of the first section. */
+/** From raw units to the input of the first section; float32 input has it in it. */
 export let scaleInt16: f32 = 0;
-export let scaleFloat: f32 = 0;
 export let gateFactor: f32 = 0;
 export let ringShare: f32 = 0;
 export let silentLevel: f32 = 0;
@@ -166,13 +165,12 @@ export function takeSettings(at: usize): void {
   isWide = load<i32>(at, 116);
   historyFrames = load<i32>(at, 120);
   scaleInt16 = load<f32>(at, 124);
-  scaleFloat = load<f32>(at, 128);
-  gateFactor = load<f32>(at, 132);
-  ringShare = load<f32>(at, 136);
-  silentLevel = load<f32>(at, 140);
-  medianFloor = load<f32>(at, 144);
-  steps = load<u32>(at, 148);
-  inputStride = load<u32>(at, 152);
+  gateFactor = load<f32>(at, 128);
+  ringShare = load<f32>(at, 132);
+  silentLevel = load<f32>(at, 136);
+  medianFloor = load<f32>(at, 140);
+  steps = load<u32>(at, 144);
+  inputStride = load<u32>(at, 148);
   rowBytes = isWide != 0 ? (<usize>groups) << 5 : 32;
   reportCount = 0;
 }

@@ -23,7 +23,6 @@ import {
   countReports,
   rowBytes,
   rows,
-  scaleFloat,
   scaleInt16,
   SETTLING,
   takeSettings,
@@ -35,7 +34,7 @@ import { subtractReference } from './reference';
 import { findLoud, MEDIANS_BEFORE, scanMarked, scanSeen } from './scan';
 
 /**
- * Detects in `frames` frames. kind 0: raw int16 (frames, channels); 1: float32 uV (frames, padded channels). `mask` is 0
+ * Detects in `frames` frames. kind 0: raw int16 (frames, channels); 1: scaled float32 (frames, padded channels). `mask` is 0
  * or u8 (frames, padded channels). `position` is the first frame's place in its epoch, `row` its row in the history.
  * Returns the frames done: fewer when the reports are full; take them and call again.
  */
@@ -98,33 +97,30 @@ function filterGroup(
   position: i32,
   frames: i32,
 ): void {
-  const scale = kind == INT16 ? scaleInt16 : scaleFloat;
   const at = source + (kind == INT16 ? (<usize>group) << 4 : (<usize>group) << 5);
   if (load<i32>(record, CAREFUL) == 0 && (mask == 0 || !isAnyMasked(mask, group, frames))) {
     store<i32>(record, 0, MARKED);
     if (kind == INT16) {
-      const wasAtRail = filterInt16(record, at, stride, out, frames, min(8, channels - (group << 3)), scale);
+      const wasAtRail = filterInt16(record, at, stride, out, frames, min(8, channels - (group << 3)), scaleInt16);
       if (!wasAtRail) {
-        hold(record, at + <usize>(frames - 1) * stride, scale);
+        hold(record, at + <usize>(frames - 1) * stride);
         return;
       }
     } else {
-      filterFloat(record, at, stride, out, frames, scale);
-      const last = at + <usize>(frames - 1) * stride;
-      v128.store(record, f32x4.mul(v128.load(last), f32x4.splat(scale)), HELD);
-      v128.store(record, f32x4.mul(v128.load(last, 16), f32x4.splat(scale)), HELD + 16);
+      filterFloat(record, at, stride, out, frames);
       return;
     }
   }
-  filterCarefully(kind, record, group, at, stride, mask, out, position, frames, scale);
+  filterCarefully(kind, record, group, at, stride, mask, out, position, frames);
 }
 
-/** Keeps the last frame's input, should what follows be blind. */
+/** Keeps the last frame's input, should what follows be at the rail. */
 @inline
-function hold(record: usize, last: usize, scale: f32): void {
+function hold(record: usize, last: usize): void {
   const raw = v128.load(last);
-  v128.store(record, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(raw)), f32x4.splat(scale)), HELD);
-  v128.store(record, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(raw)), f32x4.splat(scale)), HELD + 16);
+  const scale = f32x4.splat(scaleInt16);
+  v128.store(record, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(raw)), scale), HELD);
+  v128.store(record, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(raw)), scale), HELD + 16);
 }
 
 function isAnyMasked(mask: usize, group: i32, frames: i32): bool {

@@ -1,23 +1,20 @@
 // The band-pass: second-order sections in direct form II transposed, eight channels at a time. The gain is taken out of
 // the sections (b0 = 1) and lies, with the step from raw units to uV, in one factor on the input.
-import { coefficients, FILTER, HELD, inputRows, isPair, PEAK, rowBytes, sections } from './detect-layout';
+import { coefficients, FILTER, HELD, isPair, PEAK, rowBytes, sections } from './detect-layout';
 
 /** Raw int16, all seen: frames of `channels`. */
 export const INT16: i32 = 0;
-/** float32 in uV, all seen: frames of padded channels. */
+/** float32, scaled already: frames of padded channels. */
 export const FLOAT: i32 = 1;
-/** float32, scaled already, in `inputRows`. */
-export const SCALED: i32 = 2;
 /** Raw int16 of a group with less than eight channels. */
-const PARTIAL: i32 = 3;
+const PARTIAL: i32 = 2;
 
 /** State below this is taken for zero at the end of an epoch, lest it becomes denormal, which some machines are slow at. */
 const NOTHING: f32 = 1e-20;
 
 @inline
 function readLow(kind: i32, at: usize, lanes: v128, scale: v128): v128 {
-  if (kind == SCALED) return v128.load(at);
-  if (kind == FLOAT) return f32x4.mul(v128.load(at), scale);
+  if (kind == FLOAT) return v128.load(at);
   if (kind == INT16) return f32x4.mul(f32x4.convert_i32x4_s(v128.load_ext<i16>(at)), scale);
   const raw = v128.and(v128.load(at), lanes);
   return f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(raw)), scale);
@@ -25,8 +22,7 @@ function readLow(kind: i32, at: usize, lanes: v128, scale: v128): v128 {
 
 @inline
 function readHigh(kind: i32, at: usize, lanes: v128, scale: v128): v128 {
-  if (kind == SCALED) return v128.load(at, 16);
-  if (kind == FLOAT) return f32x4.mul(v128.load(at, 16), scale);
+  if (kind == FLOAT) return v128.load(at, 16);
   if (kind == INT16) return f32x4.mul(f32x4.convert_i32x4_s(v128.load_ext<i16>(at, 8)), scale);
   const raw = v128.and(v128.load(at), lanes);
   return f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(raw)), scale);
@@ -207,18 +203,11 @@ export function filterInt16(
   return false;
 }
 
-/** Filters frames of a group in uV to `out`. */
-export function filterFloat(record: usize, source: usize, stride: usize, out: usize, frames: i32, scale: f32): void {
-  const factor = f32x4.splat(scale);
-  if (isPair != 0) filterPair(FLOAT, record, source, stride, out, frames, factor, factor);
-  else filterCascade(FLOAT, record, source, stride, out, frames, factor, factor);
-}
-
-/** Filters one frame of scaled input, which lies in `inputRows`. */
-export function filterScaled(record: usize, out: usize): void {
+/** Filters scaled float32 frames of a group to `out`. */
+export function filterFloat(record: usize, source: usize, stride: usize, out: usize, frames: i32): void {
   const unused = f32x4.splat(1);
-  if (isPair != 0) filterPair(SCALED, record, inputRows, 0, out, 1, unused, unused);
-  else filterCascade(SCALED, record, inputRows, 0, out, 1, unused, unused);
+  if (isPair != 0) filterPair(FLOAT, record, source, stride, out, frames, unused, unused);
+  else filterCascade(FLOAT, record, source, stride, out, frames, unused, unused);
 }
 
 /** Puts one channel's filter into the steady state of a constant input. */

@@ -16,7 +16,8 @@ export interface DetectSpikesOptions {
 
 /**
  * Puts a `spikes` event after each block that settled something; all events pass through in their order. Stimuli are
- * marked in the pipeline when the device tells of them, which is before the block that holds their sample.
+ * marked in the pipeline when the device tells of them, which is before the block that holds their sample. A rest is told
+ * to the pipeline, so that it is not taken for a gap.
  *
  * The stream errors with what the pipeline throws: `bad-input` for a block with another number of channels.
  */
@@ -40,6 +41,7 @@ class SpikeDetection implements Stage<DeviceEvent, PipelineEvent> {
       const { sample, electrodes } = event;
       this.#open().mark({ sample, electrodes, durationSamples: this.#options.durationSamplesOf(event) });
     }
+    if (event.type === 'rested' && event.toSample >= this.#next) this.#pipeline?.rest(event.toSample);
     return isBoundary(event) ? [...this.end(), event] : [event];
   }
 

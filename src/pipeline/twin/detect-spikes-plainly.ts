@@ -8,7 +8,7 @@ import { InputTwin } from './input-twin.js';
 export interface PlainRecording {
   readonly firstSample: number;
   readonly frames: number;
-  /** (frames, channels) raw, or (frames, padded channels) in uV. */
+  /** (frames, channels) raw, or (frames, padded channels) raw times the detector's `inputScale`. */
   readonly samples: Int16Array | Float32Array;
   /** (frames, padded channels) 1 where a sample is blind. */
   readonly mask?: Uint8Array;
@@ -41,7 +41,7 @@ export function detectSpikesPlainly(
 ): PlainFindings {
   const { channels, epochFrames } = plan;
   const { values, gain } = normaliseSections(plan);
-  const scale = round(recording.samples instanceof Int16Array ? gain * plan.gainUv : gain);
+  const scale = round(recording.samples instanceof Int16Array ? gain * plan.gainUv : 1);
   const inputs = Array.from({ length: channels }, () => new InputTwin(plan, new FilterTwin({ values, scale }, round)));
   const twins = Array.from({ length: channels }, (_, c) => new ChannelTwin(plan, c, round));
   const filtered = new Float64Array(recording.frames * channels);

@@ -1,7 +1,7 @@
 import type { DetectorPlan } from '../detector-settings.js';
 import type { FilterTwin } from './filter-twin.js';
 
-/** A sample as it comes in: scaled, and what is known against it. */
+/** A sample as it comes in: scaled, and what is known against it. A masked one holds already what bridges it. */
 export interface InputSample {
   readonly value: number;
   readonly isMasked: boolean;
@@ -9,8 +9,8 @@ export interface InputSample {
 }
 
 /**
- * One channel's input: what cannot be seen is bridged with the last value that could, and marked, and so is a guard
- * after it. Bit-equal to kernels/careful.ts. A class because guards and runs go on from sample to sample.
+ * One channel's input: what cannot be seen is bridged, at the rail with the last value before it, and marked, and so is
+ * a guard after it. Bit-equal to kernels/careful.ts. A class because guards and runs go on from sample to sample.
  */
 export class InputTwin {
   readonly #plan: DetectorPlan;
@@ -37,7 +37,7 @@ export class InputTwin {
     this.isMarked = true;
     if (isMasked || isSaturated) {
       this.#guardLeft = Math.max(this.#guardLeft, isSaturated ? railGuardFrames : guardFrames);
-      return this.#filterStep(this.#held);
+      return this.#filterStep(isMasked ? value : this.#held);
     }
     if (!this.#hasStarted) this.#filter.settle(value);
     this.#hasStarted = true;
