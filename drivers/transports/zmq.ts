@@ -113,10 +113,7 @@ class ZmqClient {
       };
       signal.addEventListener('abort', onAbort);
       this.#watch(fail);
-      this.#subscriber.subscribe();
-      this.#dealer.connect(`${host}:${port}`);
-      this.#subscriber.connect(`${host}:${port + 1}`);
-      this.#answered().then(
+      this.#connectSockets(host, port).then(
         () => {
           settle(resolve);
         },
@@ -146,7 +143,7 @@ class ZmqClient {
     const ask = (): void => {
       cancel = timers.after(ASK_AGAIN_MS, ask);
       // a socket that is full or closed is asked in vain; the deadline tells
-      this.#dealer.send(toBuffer(ZMQ_READY)).catch(() => undefined);
+      trySend(() => this.#dealer.send(toBuffer(ZMQ_READY))).catch(() => undefined);
     };
     cancel = timers.after(0, ask);
     return () => {
@@ -154,7 +151,11 @@ class ZmqClient {
     };
   }
 
-  async #answered(): Promise<void> {
+  /** Connects both sockets, and resolves when an empty frame has come on each. */
+  async #connectSockets(host: string, port: number): Promise<void> {
+    this.#subscriber.subscribe();
+    this.#dealer.connect(`${host}:${port}`);
+    this.#subscriber.connect(`${host}:${port + 1}`);
     for (;;) {
       const [frame] = await this.#dealer.receive();
       if (frame?.length === 0) break;

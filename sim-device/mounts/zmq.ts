@@ -17,7 +17,7 @@ import type { NetworkMountOptions } from './tcp.js';
 /** When, after a connection was lost, each link is asked whether it was its own: the news and the loss race. */
 const PROBE_MS = [0, 20, 200] as const;
 /** How long the sockets may take to give their ports back. */
-const UNBIND_MS = 500;
+const RELEASE_MS = 500;
 /** Pairs of neighbouring ports that are tried when any will do. */
 const PORT_ATTEMPTS = 20;
 
@@ -27,34 +27,40 @@ const PORT_ATTEMPTS = 20;
  *
  * @throws MeaError `refused` for a host that is not loopback, unless `allowRemote`; `link` when a port is taken
  */
-export async function openZmqMount(
+export function openZmqMount(
   { host, port }: { host: string; port: number },
   accept: AcceptLink,
   options: NetworkMountOptions,
-): Promise<Mount> {
+): Mount {
   assertMayListen(host, options.allowRemote ?? false);
-  const device = new ZmqDevice(accept, { ...options, ipv6: host.includes(':') });
   // the library binds to addresses, not to names
   const numeric = host.toLowerCase() === 'localhost' ? '127.0.0.1' : host;
-  try {
-    const bound = await device.bind(numeric, port);
-    return {
-      address: formatLinkAddress({ type: 'zmq', host, port: bound }),
-      close: () => device.close(),
-    };
-  } catch (error) {
-    await device.close();
-    throw error;
-  }
+  const sockets = port === 0 ? bindAnywhere(numeric) : bindPair(numeric, port);
+  const device = new ZmqDevice(sockets, accept, options);
+  return {
+    address: formatLinkAddress({ type: 'zmq', host, port: sockets.port }),
+    close: () => device.close(),
+  };
 }
 
-interface ZmqDeviceOptions extends NetworkMountOptions {
-  readonly ipv6: boolean;
+/** The two sockets of a device, bound to `port` and the next one. */
+interface BoundSockets {
+  readonly router: Router;
+  readonly publisher: Publisher;
+  readonly port: number;
 }
 
+/**
+ * Serves clients on two bound sockets.
+ *
+ * A socket of ZeroMQ belongs to one thread. The `bind` and `unbind` of the library run on another one, and while they do
+ * a receive that waits still looks into the socket from this one: both take the same command off its mailbox, and libzmq
+ * aborts the process (`_state == term_ack_sent || _state == term_req_sent2`, pipe.cpp) when clients go at that moment. So
+ * sockets are bound by `bindSync`, never unbound (`unbindSync` binds in 6.8.0), and give their ports back by closing.
+ */
 class ZmqDevice {
   readonly #accept: AcceptLink;
-  readonly #options: ZmqDeviceOptions;
+  readonly #options: NetworkMountOptions;
   readonly #router: Router;
   readonly #publisher: Publisher;
   readonly #links = new Map<string, ZmqLink>();
@@ -63,33 +69,24 @@ class ZmqDevice {
   #mayDrop = false;
   #closing: Promise<void> | null = null;
 
-  constructor(accept: AcceptLink, options: ZmqDeviceOptions) {
+  constructor({ router, publisher }: BoundSockets, accept: AcceptLink, options: NetworkMountOptions) {
     this.#accept = accept;
     this.#options = options;
-    const { ipv6 } = options;
-    // `mandatory`: a frame for a client that has gone fails, instead of vanishing
-    this.#router = new Router({ ...ZMQ_SENDS, ...ZMQ_RECEIVES, mandatory: true, ipv6 });
-    // `noDrop`: a full PUB says so; by default it throws frames away and says nothing
-    this.#publisher = new Publisher({ ...ZMQ_SENDS, noDrop: true, ipv6 });
-  }
-
-  /** Returns the port of the commands. */
-  async bind(host: string, port: number): Promise<number> {
-    const bound = port === 0 ? await this.#bindAnywhere(host) : await this.#bindPair(host, port);
-    this.#router.events.on('disconnect', () => {
+    this.#router = router;
+    this.#publisher = publisher;
+    router.events.on('disconnect', () => {
       for (const delayMs of PROBE_MS) {
-        this.#options.timers.after(delayMs, () => {
+        options.timers.after(delayMs, () => {
           this.#probeLinks();
         });
       }
     });
     // the subscriber that had filled up is gone: nothing needs to be dropped any more
-    this.#publisher.events.on('disconnect', () => {
+    publisher.events.on('disconnect', () => {
       this.#letDrop(false);
     });
     // What a handler throws becomes an unhandled rejection and ends the program, as it should.
     void this.#listen();
-    return bound;
   }
 
   close(): Promise<void> {
@@ -103,34 +100,6 @@ class ZmqDevice {
     await Promise.all([release(this.#router, this.#options), release(this.#publisher, this.#options)]);
   }
 
-  async #bindPair(host: string, port: number): Promise<number> {
-    try {
-      await this.#router.bind(endpoint(host, port));
-      await this.#publisher.bind(endpoint(host, port + 1));
-      return port;
-    } catch (error) {
-      throw cannotListen(error, `${host}:${port} and ${port + 1}`);
-    }
-  }
-
-  /** The system gives one free port; the next one may be taken, so it is tried again. */
-  async #bindAnywhere(host: string): Promise<number> {
-    let failure: unknown = null;
-    for (let attempt = 0; attempt < PORT_ATTEMPTS; attempt += 1) {
-      await this.#router.bind(endpoint(host, '*'));
-      const first = this.#router.lastEndpoint ?? '';
-      const port = Number(/:(\d+)$/u.exec(first)?.[1]);
-      try {
-        await this.#publisher.bind(endpoint(host, port + 1));
-        return port;
-      } catch (error) {
-        failure = error;
-        await this.#router.unbind(first);
-      }
-    }
-    throw cannotListen(failure, `${host}, any port`);
-  }
-
   async #listen(): Promise<void> {
     for (;;) {
       const parts = await this.#receive();
@@ -142,10 +111,11 @@ class ZmqDevice {
     }
   }
 
-  /** Null when the device is closed: a receive fails while the socket gives its port back. */
+  /** Null when the device is closed: then a receive that waits fails, or ends with a frame that nobody may answer. */
   async #receive(): Promise<readonly Buffer[] | null> {
     try {
-      return await this.#router.receive();
+      const parts = await this.#router.receive();
+      return this.#isClosed ? null : parts;
     } catch (error) {
       if (this.#isClosed) return null;
       throw error;
@@ -202,7 +172,7 @@ class ZmqDevice {
   #probeLinks(): void {
     if (this.#isClosed) return;
     for (const [key, link] of this.#links) {
-      this.#router.send([Buffer.from(key, 'latin1'), toBuffer(ZMQ_READY)]).catch((error: unknown) => {
+      trySend(() => this.#router.send([Buffer.from(key, 'latin1'), toBuffer(ZMQ_READY)])).catch((error: unknown) => {
         if (hasCode(error, 'EHOSTUNREACH')) link.handleGone('the connection was lost, or a frame was too long');
       });
     }
@@ -210,23 +180,66 @@ class ZmqDevice {
 
   /** Sends a frame of the link itself, which the client asks for again where it is lost. */
   #tell(identity: Buffer, frame: Uint8Array): void {
-    this.#router.send([identity, toBuffer(frame)]).catch(() => undefined);
+    trySend(() => this.#router.send([identity, toBuffer(frame)])).catch(() => undefined);
   }
 }
 
-/** Gives the port back and closes, in this order: then the port is free when this resolves. */
-async function release(socket: Router | Publisher, { timers }: NetworkMountOptions): Promise<void> {
-  const { lastEndpoint } = socket;
-  if (!socket.closed && lastEndpoint !== null) {
-    const freed = new Promise<void>((resolve) => {
-      socket.events.on('close', () => {
-        resolve();
-      });
-    });
-    await socket.unbind(lastEndpoint);
-    await waitAtMost(timers, UNBIND_MS, freed);
+/** @throws MeaError `link` when one of the two is taken; then neither is held */
+function bindPair(host: string, port: number): BoundSockets {
+  const sockets = createSockets(host);
+  try {
+    sockets.router.bindSync(endpoint(host, port));
+    sockets.publisher.bindSync(endpoint(host, port + 1));
+    return { ...sockets, port };
+  } catch (error) {
+    closeSockets(sockets);
+    throw cannotListen(error, `${host}:${port} and ${port + 1}`);
   }
+}
+
+/** The system gives one free port; the next one may be taken, so it is tried again. */
+function bindAnywhere(host: string): BoundSockets {
+  let failure: unknown = null;
+  for (let attempt = 0; attempt < PORT_ATTEMPTS; attempt += 1) {
+    const sockets = createSockets(host);
+    try {
+      sockets.router.bindSync(endpoint(host, '*'));
+      const port = Number(/:(\d+)$/u.exec(sockets.router.lastEndpoint ?? '')?.[1]);
+      sockets.publisher.bindSync(endpoint(host, port + 1));
+      return { ...sockets, port };
+    } catch (error) {
+      failure = error;
+      closeSockets(sockets);
+    }
+  }
+  throw cannotListen(failure, `${host}, any port`);
+}
+
+function createSockets(host: string): Omit<BoundSockets, 'port'> {
+  const ipv6 = host.includes(':');
+  return {
+    // `mandatory`: a frame for a client that has gone fails, instead of vanishing
+    router: new Router({ ...ZMQ_SENDS, ...ZMQ_RECEIVES, mandatory: true, ipv6 }),
+    // `noDrop`: a full PUB says so; by default it throws frames away and says nothing
+    publisher: new Publisher({ ...ZMQ_SENDS, noDrop: true, ipv6 }),
+  };
+}
+
+function closeSockets({ router, publisher }: Omit<BoundSockets, 'port'>): void {
+  router.close();
+  publisher.close();
+}
+
+/** Closes a socket; its port is free when this resolves. */
+async function release(socket: Router | Publisher, { timers }: NetworkMountOptions): Promise<void> {
+  // The listener reports its end through the monitor, which outlives the socket.
+  const freed = new Promise<void>((resolve) => {
+    socket.events.on('close', () => {
+      resolve();
+    });
+  });
   socket.close();
+  await waitAtMost(timers, RELEASE_MS, freed);
 }
 
 function endpoint(host: string, port: number | '*'): string {
