@@ -12,6 +12,7 @@ export const DETECTOR_RECORD = {
   shutFor: 320,
   deadLeft: 352,
   searchLeft: 384,
+  best: 416,
   ringLeft: 512,
   guardLeft: 544,
   railRun: 576,

@@ -61,7 +61,8 @@ export function layOutDetector(
   const rowBytes = isWide ? 4 * padded : 4 * LANES;
   const memory: DetectorMemory = {
     inputScale: inputScaleOf(plan),
-    settings: kernels.allocate(SETTINGS_BYTES),
+    // The number of reports stands behind the settings.
+    settings: kernels.allocate(SETTINGS_BYTES + 4),
     records: kernels.allocate(groups * recordBytes),
     recordBytes,
     groups,

@@ -99,7 +99,7 @@ export interface DetectorPlan {
 export const MEDIAN_OF_SIGMA = 0.6744897501960817;
 
 /** |y| beyond which the noise is not looked at, in standard deviations, and for how long it is not. */
-export const GATE_SIGMA = 3.25;
+export const GATE_SIGMA = 3.5;
 const GATE_MS = 2;
 /** A gate that is shut so long, at four times the weight of open time, is let go: the estimate may be far too low. */
 const RELEASE_MS = 100;

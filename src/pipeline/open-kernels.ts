@@ -2,17 +2,20 @@ import { readFileSync } from 'node:fs';
 
 import { MeaError } from '../../protocols/errors.js';
 
+/** A compiled function: integers and byte offsets in, one out. */
+export type Kernel = (...values: readonly number[]) => number;
+
 /** One instance of the pipeline's kernels with a memory of its own. */
 export interface KernelInstance {
   readonly memory: WebAssembly.Memory;
   /** Reserves memory, zeroed, for the life of the instance; returns its byte offset. Views made before may be stale. */
   allocate(bytes: number): number;
   /**
-   * A kernel by its name.
+   * A kernel by its name; those without a result give undefined.
    *
    * @throws MeaError `internal` when the module has none of that name
    */
-  find(name: string): (...values: readonly number[]) => number;
+  find(name: string): Kernel;
 }
 
 /** (module (func (result v128) i32.const 0 i8x16.splat)): valid only where SIMD is. */
@@ -38,10 +41,10 @@ export function openKernels(): KernelInstance {
   const { exports } = new WebAssembly.Instance(compiled, {});
   const { memory } = exports;
   if (!(memory instanceof WebAssembly.Memory)) throw noExport('memory');
-  const find = (name: string): ((...values: readonly number[]) => number) => {
+  const find = (name: string): Kernel => {
     const kernel: unknown = exports[name];
-    if (typeof kernel !== 'function') throw noExport(name);
-    return (...values) => Number(Reflect.apply(kernel, undefined, values) ?? 0);
+    if (!isKernel(kernel)) throw noExport(name);
+    return kernel;
   };
   const reserve = find('allocate');
   return {
@@ -58,6 +61,10 @@ export function openKernels(): KernelInstance {
     },
     find,
   };
+}
+
+function isKernel(value: unknown): value is Kernel {
+  return typeof value === 'function';
 }
 
 function noExport(name: string): MeaError {

@@ -2,11 +2,11 @@ import { MeaError } from '../../protocols/errors.js';
 import type { SampleBlock } from '../../protocols/sample-block.js';
 import { sampleIndex, type SampleIndex } from '../../protocols/units.js';
 import { BlindLedger } from './blind-ledger.js';
-import { DETECTOR_RECORD, REPORT, REPORT_WORDS } from './detector-layout.js';
+import { DETECTOR_RECORD, REPORT, REPORT_WORDS, SETTINGS_BYTES } from './detector-layout.js';
 import { layOutDetector, type DetectorMemory } from './detector-memory.js';
 import { MEDIAN_OF_SIGMA, planDetector, type DetectorPlan, type SpikeDetectorSettings } from './detector-settings.js';
 import { findNeighbours } from './find-neighbours.js';
-import { openKernels, type KernelInstance } from './open-kernels.js';
+import { openKernels, type Kernel, type KernelInstance } from './open-kernels.js';
 import { SnippetStore, type SnippetBatch } from './snippet-store.js';
 import type { SpikeBatch } from './spike-batch.js';
 import { SpikeColumns } from './spike-columns.js';
@@ -33,6 +33,7 @@ interface Views {
   readonly floats: Float32Array;
   readonly integers: Int32Array;
   readonly input: Int16Array;
+  readonly reportCount: Int32Array;
   readonly reports: Int32Array;
   readonly voltages: Float32Array;
 }
@@ -79,9 +80,7 @@ export class SpikeDetector {
   readonly #plan: DetectorPlan;
   readonly #kernels: KernelInstance;
   readonly #memory: DetectorMemory;
-  readonly #run: (...values: readonly number[]) => number;
-  readonly #countReports: () => number;
-  readonly #updateAllLevels: (settings: number) => number;
+  readonly #run: Kernel;
   readonly #queue: SpikeQueue;
   readonly #ledger: BlindLedger;
   readonly #snippets: SnippetStore | undefined;
@@ -109,9 +108,7 @@ export class SpikeDetector {
     this.#memory = layOutDetector(kernels, this.#plan, { historyFrames: kept, isFedRows: input === 'rows' });
     this.inputScale = this.#memory.inputScale;
     this.#run = kernels.find('runDetector');
-    this.#countReports = kernels.find('countReports');
-    this.#updateAllLevels = kernels.find('updateAllLevels');
-    this.#updateAllLevels(this.#memory.settings);
+    kernels.find('updateAllLevels')(this.#memory.settings);
     this.#queue = new SpikeQueue(duplicates);
     this.#ledger = new BlindLedger(settings.channels);
     this.#snippets =
@@ -291,9 +288,8 @@ export class SpikeDetector {
 
   /** Takes the kernels' reports of a call that began at a sample. */
   #collect(first: number): void {
-    const words = this.#countReports() * REPORT_WORDS;
-    if (words === 0) return;
-    const { reports, voltages } = this.#look();
+    const { reportCount, reports, voltages } = this.#look();
+    const words = reportCount[0]! * REPORT_WORDS;
     const { excluded } = this.#plan;
     for (let i = 0; i < words; i += REPORT_WORDS) {
       const sample = first + reports[i]!;
@@ -364,13 +360,14 @@ export class SpikeDetector {
   #look(): Views {
     const { buffer } = this.#kernels.memory;
     if (this.#views?.buffer === buffer) return this.#views;
-    const { records, recordBytes, groups, input, inputStride, inputFrames, reports } = this.#memory;
+    const { settings, records, recordBytes, groups, input, inputStride, inputFrames, reports } = this.#memory;
     const words = (recordBytes / 4) * groups;
     const views = {
       buffer,
       floats: new Float32Array(buffer, records, words),
       integers: new Int32Array(buffer, records, words),
       input: new Int16Array(buffer, input, (inputStride / 2) * inputFrames),
+      reportCount: new Int32Array(buffer, settings + SETTINGS_BYTES, 1),
       reports: new Int32Array(buffer, reports),
       voltages: new Float32Array(buffer, reports),
     };
@@ -389,6 +386,7 @@ const CLEARED = [
   'shutNow',
   'deadLeft',
   'searchLeft',
+  'best',
   'ringLeft',
   'railRun',
   'silent',

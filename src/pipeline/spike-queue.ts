@@ -11,6 +11,8 @@ export interface DuplicateRule {
 /** Keys of a sort hold a sample (17 bits, from the first pending one on), an electrode (16) and a place (20). */
 const PLACES = 2 ** 20;
 const ELECTRODES = 2 ** 16;
+/** As many are sorted by insertion, which costs less than the call of a sort. */
+const FEW = 48;
 
 /**
  * Spikes between the kernels, which find them group by group, and the batches, in which they stand by sample and
@@ -65,7 +67,15 @@ export class SpikeQueue {
     for (let i = 0; i < count; i++) {
       this.#keys[i] = ((samples[i]! - first) * ELECTRODES + electrodes[i]!) * PLACES + i;
     }
-    return this.#keys.subarray(0, count).sort();
+    const keys = this.#keys.subarray(0, count);
+    if (count > FEW) return keys.sort();
+    for (let i = 1; i < count; i++) {
+      const key = keys[i]!;
+      let at = i;
+      for (; at > 0 && keys[at - 1]! > key; at--) keys[at] = keys[at - 1]!;
+      keys[at] = key;
+    }
+    return keys;
   }
 
   #isDuplicate(order: Float64Array, index: number, { neighbours, withinFrames }: DuplicateRule): boolean {

@@ -27,7 +27,7 @@ export const SHUT_FOR: usize = 320;
 /** i32 frames left of the dead time and of the search for the peak. */
 export const DEAD_LEFT: usize = 352;
 export const SEARCH_LEFT: usize = 384;
-/** f32 voltage of the extremum so far, and i32 frames since. */
+/** f32 voltage of a search's extremum so far, else of the last frame if it was beyond the threshold (0 if not); i32 frames since. */
 export const BEST: usize = 416;
 export const BEST_AGE: usize = 448;
 /** f32 size that a crossing must exceed while the filter rings, and i32 frames left of that. */
@@ -127,6 +127,9 @@ export let medianFloor: f32 = 0;
 export let steps: usize = 0;
 /** Bytes from one raw int16 frame to the next. */
 export let inputStride: usize = 0;
+
+/** Bytes of the settings. */
+export const SETTINGS_BYTES: usize = 152;
 
 let reportCount: i32 = 0;
 

@@ -24,11 +24,12 @@ import {
   rowBytes,
   rows,
   scaleInt16,
+  SETTINGS_BYTES,
   SETTLING,
   takeSettings,
 } from './detect-layout';
 import { filterCarefully } from './careful';
-import { filterFloat, filterInt16, flushFilter, INT16 } from './filter';
+import { filterFloat, filterInt16, INT16 } from './filter';
 import { endEpoch, trackNoise, updateLevels } from './noise';
 import { subtractReference } from './reference';
 import { findLoud, MEDIANS_BEFORE, scanMarked, scanSeen } from './scan';
@@ -36,7 +37,8 @@ import { findLoud, MEDIANS_BEFORE, scanMarked, scanSeen } from './scan';
 /**
  * Detects in `frames` frames. kind 0: raw int16 (frames, channels); 1: scaled float32 (frames, padded channels). `mask` is 0
  * or u8 (frames, padded channels). `position` is the first frame's place in its epoch, `row` its row in the history.
- * Returns the frames done: fewer when the reports are full; take them and call again.
+ * Returns the frames done: fewer when the reports are full; take them and call again. How many reports there are is
+ * written behind the settings.
  */
 export function runDetector(settings: usize, kind: i32, input: usize, mask: usize, frames: i32, position: i32, row: i32): i32 {
   takeSettings(settings);
@@ -58,20 +60,21 @@ export function runDetector(settings: usize, kind: i32, input: usize, mask: usiz
       filterGroup(kind, record, group, source, stride, maskAt, rowsOut, place, count);
       if (reference != 0) continue;
       detectGroup(record, group, rowsOut, place, count, done);
-      if (isEnd) endTile(record);
+      if (isEnd) endEpoch(record);
     }
     if (reference != 0) {
       subtractReference(reference, out, place, count);
       for (let group = 0; group < groups; group++) {
         const record = records + <usize>group * recordBytes;
         detectGroup(record, group, out + ((<usize>group) << 5), place, count, done);
-        if (isEnd) endTile(record);
+        if (isEnd) endEpoch(record);
       }
     }
     done += count;
     place = isEnd ? 0 : place + count;
     rowAt = rowAt + count >= historyFrames ? 0 : rowAt + count;
   }
+  store<i32>(settings, countReports(), SETTINGS_BYTES);
   return done;
 }
 
@@ -79,11 +82,6 @@ export function runDetector(settings: usize, kind: i32, input: usize, mask: usiz
 export function updateAllLevels(settings: usize): void {
   takeSettings(settings);
   for (let group = 0; group < groups; group++) updateLevels(records + <usize>group * recordBytes);
-}
-
-function endTile(record: usize): void {
-  flushFilter(record);
-  endEpoch(record);
 }
 
 function filterGroup(

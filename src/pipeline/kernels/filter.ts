@@ -6,24 +6,24 @@ import { coefficients, FILTER, HELD, isPair, PEAK, rowBytes, sections } from './
 export const INT16: i32 = 0;
 /** float32, scaled already: frames of padded channels. */
 export const FLOAT: i32 = 1;
-/** Raw int16 of a group with less than eight channels. */
-const PARTIAL: i32 = 2;
 
-/** State below this is taken for zero at the end of an epoch, lest it becomes denormal, which some machines are slow at. */
+/** State below this is taken for zero, lest it becomes denormal, which some machines are slow at. */
 const NOTHING: f32 = 1e-20;
 
+// What is read is a type: f32 is scaled already, i16 raw, i8 raw of a group with less than eight channels. Not a number,
+// because equal code for several numbers is folded into one loop that asks for the number at every sample.
 @inline
-function readLow(kind: i32, at: usize, lanes: v128, scale: v128): v128 {
-  if (kind == FLOAT) return v128.load(at);
-  if (kind == INT16) return f32x4.mul(f32x4.convert_i32x4_s(v128.load_ext<i16>(at)), scale);
+function readLow<T>(at: usize, lanes: v128, scale: v128): v128 {
+  if (isFloat<T>()) return v128.load(at);
+  if (sizeof<T>() == 2) return f32x4.mul(f32x4.convert_i32x4_s(v128.load_ext<i16>(at)), scale);
   const raw = v128.and(v128.load(at), lanes);
   return f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(raw)), scale);
 }
 
 @inline
-function readHigh(kind: i32, at: usize, lanes: v128, scale: v128): v128 {
-  if (kind == FLOAT) return v128.load(at, 16);
-  if (kind == INT16) return f32x4.mul(f32x4.convert_i32x4_s(v128.load_ext<i16>(at, 8)), scale);
+function readHigh<T>(at: usize, lanes: v128, scale: v128): v128 {
+  if (isFloat<T>()) return v128.load(at, 16);
+  if (sizeof<T>() == 2) return f32x4.mul(f32x4.convert_i32x4_s(v128.load_ext<i16>(at, 8)), scale);
   const raw = v128.and(v128.load(at), lanes);
   return f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(raw)), scale);
 }
@@ -38,7 +38,17 @@ function isAtRail(source: usize, stride: usize, frames: i32, lanes: v128): bool 
   let high = i16x8.splat(0);
   let low = i16x8.splat(0);
   let from = source;
-  for (let i = 0; i < frames; i++) {
+  let i = 0;
+  for (; i + 4 <= frames; i += 4) {
+    const a = v128.load(from);
+    const b = v128.load(from + stride);
+    const c = v128.load(from + (stride << 1));
+    const d = v128.load(from + (stride << 1) + stride);
+    high = i16x8.max_s(high, i16x8.max_s(i16x8.max_s(a, b), i16x8.max_s(c, d)));
+    low = i16x8.min_s(low, i16x8.min_s(i16x8.min_s(a, b), i16x8.min_s(c, d)));
+    from += stride << 2;
+  }
+  for (; i < frames; i++) {
     const raw = v128.load(from);
     high = i16x8.max_s(high, raw);
     low = i16x8.min_s(low, raw);
@@ -52,9 +62,7 @@ function isAtRail(source: usize, stride: usize, frames: i32, lanes: v128): bool 
  * The usual band-pass in one pass: a low-pass and a high-pass of the second order, whose numerators are (1, 2, 1) and
  * (1, -2, 1), so that nothing has to be multiplied for them.
  */
-@inline
-function filterPair(
-  kind: i32,
+function filterPair<T>(
   record: usize,
   source: usize,
   stride: usize,
@@ -82,7 +90,7 @@ function filterPair(
   let from = source;
   let to = out;
   for (let i = 0; i < frames; i++) {
-    const xA = readLow(kind, from, lanes, scale);
+    const xA = readLow<T>(from, lanes, scale);
     const uA = f32x4.add(xA, z0A);
     z0A = f32x4.sub(f32x4.add(f32x4.add(xA, xA), w0A), f32x4.mul(a10, uA));
     w0A = f32x4.sub(xA, f32x4.mul(a20, uA));
@@ -91,7 +99,7 @@ function filterPair(
     w1A = f32x4.sub(uA, f32x4.mul(a21, yA));
     v128.store(to, yA);
     peakA = f32x4.pmax(peakA, f32x4.abs(yA));
-    const xB = readHigh(kind, from, lanes, scale);
+    const xB = readHigh<T>(from, lanes, scale);
     const uB = f32x4.add(xB, z0B);
     z0B = f32x4.sub(f32x4.add(f32x4.add(xB, xB), w0B), f32x4.mul(a10, uB));
     w0B = f32x4.sub(xB, f32x4.mul(a20, uB));
@@ -130,9 +138,7 @@ function updatePeaks(record: usize, out: usize, frames: i32): void {
 }
 
 /** Any sections, one pass each, in place after the first: what the pair does, for every other design. */
-@inline
-function filterCascade(
-  kind: i32,
+function filterCascade<T>(
   record: usize,
   source: usize,
   stride: usize,
@@ -144,8 +150,8 @@ function filterCascade(
   let from = source;
   let to = out;
   for (let i = 0; i < frames; i++) {
-    v128.store(to, readLow(kind, from, lanes, scale));
-    v128.store(to, readHigh(kind, from, lanes, scale), 16);
+    v128.store(to, readLow<T>(from, lanes, scale));
+    v128.store(to, readHigh<T>(from, lanes, scale), 16);
     from += stride;
     to += rowBytes;
   }
@@ -197,17 +203,17 @@ export function filterInt16(
   // The last group reaches into the next frame.
   const lanes = i16x8.lt_s(i16x8(0, 1, 2, 3, 4, 5, 6, 7), i16x8.splat(<i16>channels));
   if (isAtRail(source, stride, frames, lanes)) return true;
-  if (isPair == 0) filterCascade(PARTIAL, record, source, stride, out, frames, lanes, factor);
-  else if (channels < 8) filterPair(PARTIAL, record, source, stride, out, frames, lanes, factor);
-  else filterPair(INT16, record, source, stride, out, frames, lanes, factor);
+  if (isPair == 0) filterCascade<i8>(record, source, stride, out, frames, lanes, factor);
+  else if (channels < 8) filterPair<i8>(record, source, stride, out, frames, lanes, factor);
+  else filterPair<i16>(record, source, stride, out, frames, lanes, factor);
   return false;
 }
 
 /** Filters scaled float32 frames of a group to `out`. */
 export function filterFloat(record: usize, source: usize, stride: usize, out: usize, frames: i32): void {
   const unused = f32x4.splat(1);
-  if (isPair != 0) filterPair(FLOAT, record, source, stride, out, frames, unused, unused);
-  else filterCascade(FLOAT, record, source, stride, out, frames, unused, unused);
+  if (isPair != 0) filterPair<f32>(record, source, stride, out, frames, unused, unused);
+  else filterCascade<f32>(record, source, stride, out, frames, unused, unused);
 }
 
 /** Puts one channel's filter into the steady state of a constant input. */
@@ -229,12 +235,14 @@ export function settleFilter(record: usize, lane: i32, input: f32): void {
   }
 }
 
-/** At the end of an epoch: state too small to matter becomes zero. */
-export function flushFilter(record: usize): void {
+/** State of channels in the given lanes that is too small to matter becomes zero. */
+export function flushFilter(record: usize, lanesA: v128, lanesB: v128): void {
   const end = record + FILTER + ((<usize>sections) << 6);
   const nothing = f32x4.splat(NOTHING);
-  for (let at = record + FILTER; at < end; at += 16) {
-    const value = v128.load(at);
-    v128.store(at, v128.and(value, f32x4.ge(f32x4.abs(value), nothing)));
+  for (let at = record + FILTER; at < end; at += 32) {
+    const a = v128.load(at);
+    const b = v128.load(at, 16);
+    v128.store(at, v128.andnot(a, v128.and(lanesA, f32x4.lt(f32x4.abs(a), nothing))));
+    v128.store(at, v128.andnot(b, v128.and(lanesB, f32x4.lt(f32x4.abs(b), nothing))), 16);
   }
 }

@@ -13,6 +13,7 @@ import {
   medianFloor,
   PEAK,
   QUIET,
+  reference,
   releaseFrames,
   SEEN,
   SETTLING,
@@ -33,9 +34,12 @@ import {
   rowBytes,
   UP,
 } from './detect-layout';
+import { flushFilter } from './filter';
 
 /** Frames of an epoch at a multiple of this move the median. */
 export const NOISE_STRIDE: i32 = 4;
+/** Largest |y| of an epoch, uV, below which a filter may be brought to rest. */
+const FAINT: f32 = 1e-3;
 /** Weight of an open frame against a shut one. */
 const OPEN_WEIGHT: i32 = 3;
 
@@ -64,12 +68,45 @@ export function trackNoise(record: usize, out: usize, position: i32, frames: i32
 /** At the end of an epoch: levels from the medians, channels without a signal, stages of those not settled. */
 export function endEpoch(record: usize): void {
   if (load<i32>(record, SETTLING) != 0) countSeen(record);
-  updateSilence(record);
-  updateRelease(record);
-  updateLevels(record);
+  const level = f32x4.splat(max(silentLevel, FAINT));
+  const faintA = f32x4.lt(v128.load(record, PEAK), level);
+  const faintB = f32x4.lt(v128.load(record, PEAK + 16), level);
+  const silent = v128.or(v128.load(record, SILENT), v128.load(record, SILENT + 16));
+  if (v128.any_true(v128.or(v128.or(faintA, faintB), silent))) updateSilence(record);
+  v128.store(record, i32x4.splat(0), PEAK);
+  v128.store(record, i32x4.splat(0), PEAK + 16);
+  if (reference != 0) {
+    v128.store(record, i32x4.splat(0), CREST);
+    v128.store(record, i32x4.splat(0), CREST + 16);
+  }
+  const shutNow = v128.or(v128.load(record, SHUT_NOW), v128.load(record, SHUT_NOW + 16));
+  const shutFor = v128.or(v128.load(record, SHUT_FOR), v128.load(record, SHUT_FOR + 16));
+  if (v128.any_true(v128.or(shutNow, shutFor))) updateRelease(record);
+  if (load<i32>(record, SETTLING) != 0) updateLevels(record);
+  else updateSettledLevels(record);
 }
 
-/** Levels from the medians. */
+/** Levels from the medians of channels that are all settled. */
+function updateSettledLevels(record: usize): void {
+  const least = f32x4.splat(medianFloor);
+  const factor = f32x4.splat(gateFactor);
+  const medianA = f32x4.pmax(v128.load(record, MEDIAN), least);
+  const medianB = f32x4.pmax(v128.load(record, MEDIAN + 16), least);
+  const gateA = f32x4.mul(medianA, factor);
+  const gateB = f32x4.mul(medianB, factor);
+  const limitA = f32x4.mul(medianA, v128.load(record, FACTOR));
+  const limitB = f32x4.mul(medianB, v128.load(record, FACTOR + 16));
+  v128.store(record, medianA, MEDIAN);
+  v128.store(record, medianB, MEDIAN + 16);
+  v128.store(record, gateA, GATE);
+  v128.store(record, gateB, GATE + 16);
+  v128.store(record, limitA, LIMIT);
+  v128.store(record, limitB, LIMIT + 16);
+  v128.store(record, f32x4.pmin(gateA, limitA), QUIET);
+  v128.store(record, f32x4.pmin(gateB, limitB), QUIET + 16);
+}
+
+/** Levels from the medians, and from how far they are settled. */
 export function updateLevels(record: usize): void {
   for (let half: usize = 0; half < 32; half += 16) {
     const at = record + half;
@@ -96,7 +133,6 @@ function updateRelease(record: usize): void {
     const at = record + half;
     const now = v128.load(at, SHUT_NOW);
     const before = v128.load(at, SHUT_FOR);
-    if (!v128.any_true(v128.or(now, before))) continue;
     const change = i32x4.sub(i32x4.mul(now, i32x4.splat(1 + OPEN_WEIGHT)), i32x4.splat(OPEN_WEIGHT * epoch));
     const after = i32x4.max_s(i32x4.add(before, change), i32x4.splat(0));
     v128.store(at, i32x4.min_s(after, i32x4.splat(releaseFrames + epoch)), SHUT_FOR);
@@ -104,16 +140,16 @@ function updateRelease(record: usize): void {
   }
 }
 
+/** Channels without a signal: their filters come to rest, and they are dead after a while. */
 function updateSilence(record: usize): void {
+  const faint = f32x4.splat(FAINT);
+  flushFilter(record, f32x4.lt(v128.load(record, PEAK), faint), f32x4.lt(v128.load(record, PEAK + 16), faint));
   const level = f32x4.splat(silentLevel);
   for (let half: usize = 0; half < 32; half += 16) {
     const at = record + half;
     const isLooked = f32x4.lt(v128.load(at, FACTOR), f32x4.splat(Infinity));
     const isSilent = v128.and(f32x4.lt(v128.load(at, PEAK), level), isLooked);
     const before = v128.load(at, SILENT);
-    v128.store(at, i32x4.splat(0), PEAK);
-    v128.store(at, i32x4.splat(0), CREST);
-    if (!v128.any_true(v128.or(isSilent, before))) continue;
     // While the input is held its silence says nothing.
     const isGuarded = i32x4.gt_s(v128.load(at, GUARD_LEFT), i32x4.splat(0));
     const limit = i32x4.splat(silentEpochs);

@@ -1,5 +1,4 @@
 // The kernels of the signal pipeline, one module: all work on the same memory, and a block is copied into it once.
 export { allocate } from './memory';
-export { countReports } from './detect-layout';
 export { runDetector, updateAllLevels } from './detect';
 export { finishArtefacts, handleArtefacts, passQuietly, restartArtefacts } from './salpa';

@@ -7,7 +7,7 @@ export interface NormalisedFilter {
   readonly scale: number;
 }
 
-/** State below this is taken for zero at the end of an epoch. */
+/** State below this is taken for zero at the end of an epoch in which hardly anything came out. */
 const NOTHING = Math.fround(1e-20);
 
 /**
@@ -54,9 +54,9 @@ export class FilterTwin {
     return x;
   }
 
-  /** At the end of an epoch: state too small to matter becomes zero. */
+  /** State too small to matter becomes zero. */
   flush(): void {
-    for (let s = 0; s < this.#state.length; s++) if (!(Math.abs(this.#state[s]!) >= NOTHING)) this.#state[s] = 0;
+    for (let s = 0; s < this.#state.length; s++) if (Math.abs(this.#state[s]!) < NOTHING) this.#state[s] = 0;
   }
 
   #section(s: number): readonly [number, number, number, number] {

@@ -8,6 +8,9 @@ export interface InputSample {
   readonly isAtRail: boolean;
 }
 
+/** Largest |y| of an epoch below which a filter may be brought to rest. */
+const FAINT_UV = Math.fround(1e-3);
+
 /**
  * One channel's input: what cannot be seen is bridged, at the rail with the last value before it, and marked, and so is
  * a guard after it. Bit-equal to kernels/careful.ts. A class because guards and runs go on from sample to sample.
@@ -51,7 +54,7 @@ export class InputTwin {
   /** At the end of an epoch: a channel without a signal is dead once it has been so for long enough. */
   endEpoch(isLooked: boolean): void {
     const { silentEpochs, silentLevelUv } = this.#plan;
-    this.#filter.flush();
+    if (this.#peak < FAINT_UV) this.#filter.flush();
     const isSilent = isLooked && this.#peak < Math.fround(silentLevelUv);
     this.#peak = 0;
     if (!isSilent) this.#silentEpochs = 0;
