@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import { openRandomStream } from '../../protocols/random.js';
 import { sampleIndex } from '../../protocols/units.js';
+import { joinBatches, type JoinedSpikes } from '../../tests/helpers/join-batches.js';
 import { inputScaleOf } from './detector-memory.js';
 import { MEDIAN_OF_SIGMA, planDetector, type SpikeDetectorSettings } from './detector-settings.js';
 import { openKernels } from './open-kernels.js';
@@ -11,39 +12,6 @@ import { detectSpikesPlainly, type PlainRecording } from './twin/detect-spikes-p
 
 const BASE = { sampleRateHz: 20_000, gainUv: 0.195, noise: { mode: 'adaptive', settleMs: 100 } } as const;
 const SHAPE = [-0.2, -0.6, -1, -0.9, -0.55, -0.2, 0.1, 0.3, 0.35, 0.3, 0.2, 0.1];
-
-/** Everything that batches hold, joined, with blind stretches joined where they touch. */
-interface Joined {
-  readonly samples: number[];
-  readonly electrodes: number[];
-  readonly amplitudesUv: number[];
-  /** (channels) beginnings and ends in turns. */
-  readonly blind: number[][];
-}
-
-function joinBatches(batches: readonly SpikeBatch[], channels: number): Joined {
-  const blind = Array.from({ length: channels }, (): number[] => []);
-  const joined: Joined = { samples: [], electrodes: [], amplitudesUv: [], blind };
-  batches.forEach((batch, b) => {
-    if (b > 0) expect(batch.from).toBe(batches[b - 1]!.to);
-    batch.samples.forEach((sample, i) => {
-      expect(sample).toBeGreaterThanOrEqual(batch.from);
-      expect(sample).toBeLessThan(batch.to);
-      joined.samples.push(sample);
-      joined.electrodes.push(batch.electrodes[i]!);
-      joined.amplitudesUv.push(batch.amplitudesUv[i]!);
-    });
-    batch.blind.electrodes.forEach((electrode, i) => {
-      expect(batch.blind.from[i]).toBeGreaterThanOrEqual(batch.from);
-      expect(batch.blind.to[i]).toBeLessThanOrEqual(batch.to);
-      const spans = blind[electrode]!;
-      if (spans.at(-1) === batch.blind.from[i]) spans.pop();
-      else spans.push(batch.blind.from[i]!);
-      spans.push(batch.blind.to[i]!);
-    });
-  });
-  return joined;
-}
 
 /** Noise with spikes of 6 to 14 times its size, at 40 a second; (frames, channels) int16. */
 function makeRecording(channels: number, frames: number, seed = 1): Int16Array {
@@ -66,7 +34,7 @@ function runInt16(
   settings: SpikeDetectorSettings,
   samples: Int16Array,
   { block, firstSample = 0 }: Cut,
-): Joined & { readonly noiseUv: Float32Array } {
+): JoinedSpikes & { readonly noiseUv: Float32Array } {
   const { channels } = settings;
   const detector = createSpikeDetector(settings);
   const batches: SpikeBatch[] = [];
@@ -86,7 +54,7 @@ function runFloat(
   settings: SpikeDetectorSettings,
   recording: PlainRecording & { readonly samples: Float32Array; readonly mask: Uint8Array },
   block: number,
-): Joined {
+): JoinedSpikes {
   const kernels = openKernels();
   const detector = createRowDetector(settings, kernels);
   const padded = detector.paddedChannels;
@@ -118,7 +86,7 @@ function toScaled(settings: SpikeDetectorSettings, rowsUv: Float32Array): Float3
 function runTwin(
   settings: SpikeDetectorSettings,
   recording: PlainRecording,
-): Joined & { readonly noiseUv: Float32Array } {
+): JoinedSpikes & { readonly noiseUv: Float32Array } {
   const found = detectSpikesPlainly(planDetector(settings), recording);
   return {
     samples: [...found.samples],
@@ -130,7 +98,7 @@ function runTwin(
 }
 
 /** Without blind stretches that the end of the data opens. */
-function closedSpans({ blind }: Joined, end: number): number[][] {
+function closedSpans({ blind }: JoinedSpikes, end: number): number[][] {
   return blind.map((spans) =>
     spans.length % 2 === 1 || spans.at(-1)! >= end ? spans.slice(0, -1 - ((spans.length + 1) % 2)) : spans,
   );
@@ -294,7 +262,7 @@ describe('the spike detector', () => {
   it('begins afresh after a gap, blind for the filter only, and keeps the noise', () => {
     const channels = 3;
     const samples = makeRecording(channels, 12_000);
-    const run = (block: number): Joined => {
+    const run = (block: number): JoinedSpikes => {
       const detector = createSpikeDetector({ ...BASE, channels });
       const batches: SpikeBatch[] = [];
       for (const [from, to, shift] of [

@@ -152,6 +152,14 @@ export class SpikeDetector {
     return this.take();
   }
 
+  /** Samples will begin at `sample`: only needed where the first of them may be long in coming. */
+  begin(sample: SampleIndex): void {
+    this.#next = sample;
+    this.#given = sample;
+    this.#origin = sample;
+    for (const electrode of this.#plan.excluded) this.#ledger.begin(electrode, sample);
+  }
+
   /**
    * The next raw rows, where an earlier stage has left them in the kernels' memory: nothing in them is blind.
    *
@@ -230,10 +238,7 @@ export class SpikeDetector {
 
   #expect(sample: number): void {
     if (Number.isNaN(this.#next)) {
-      this.#next = sample;
-      this.#given = sample;
-      this.#origin = sample;
-      for (const electrode of this.#plan.excluded) this.#ledger.begin(electrode, sample);
+      this.begin(sampleIndex(sample));
       return;
     }
     if (sample === this.#next) return;

@@ -132,6 +132,7 @@ export class SpikePipeline implements SignalPipeline {
 
   #begin(sample: SampleIndex): void {
     this.#stage.reset(sample);
+    this.#detector.begin(sample);
     this.#next = sample;
   }
 
