@@ -119,7 +119,7 @@ function runNative(
   const { values, gain } = normaliseSections(plan);
   const sections = [0, 4].flatMap((at) => [values[at]!, values[at + 2]!, values[at + 3]!]);
   const levels = [plan.threshold, GATE_SIGMA].map((level) => level / MEDIAN_OF_SIGMA);
-  const { searchFrames, deadFrames, ringFrames, gateFrames, ringShare, epochFrames } = plan;
+  const { searchFrames, deadFrames, ringFrames, gateFrames, ringSlope, epochFrames } = plan;
   const frames = [searchFrames, deadFrames, ringFrames, gateFrames];
   const words = [
     gain * GAIN_UV,
@@ -127,7 +127,7 @@ function runNative(
     ...levels,
     NOISE_UV * MEDIAN_OF_SIGMA,
     ...frames,
-    ringShare,
+    ringSlope,
     NOISE_STEPS[3],
   ];
   const args = [file, channels, blockFrames, epochFrames, 3].map(String);

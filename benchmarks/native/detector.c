@@ -5,7 +5,7 @@
  *   detector FILE CHANNELS BLOCK EPOCH RUNS < settings
  *
  * FILE: int16 (frames, channels). Settings, on stdin: scale, (b1, a1, a2) of both sections (b2 = 1), limit and gate in
- * medians, first median, frames of search, dead time, ringing and gate, share of the ringing rule, step.
+ * medians, first median, frames of search, dead time, ringing and gate, slope of the ringing rule, step.
  * Prints the best million samples per CPU second of RUNS passes, and the spikes of the first pass. */
 #include <immintrin.h>
 #include <stdint.h>
@@ -27,7 +27,7 @@ typedef struct {
   float voltage;
 } Spike;
 
-static float scale, b1[2], a1[2], a2[2], limit_factor, gate_factor, first_median, ring_share, up, down;
+static float scale, b1[2], a1[2], a2[2], limit_factor, gate_factor, first_median, ring_slope, up, down;
 static int channels, epoch, search_frames, dead_frames, ring_frames, gate_frames;
 static Spike *spikes;
 static int64_t spike_count, spike_total;
@@ -90,7 +90,8 @@ static int scan(Group *g, int lane, int channel, uint64_t loud, uint64_t crossin
   }
   int dead_end = g->dead_left[lane], ring_end = g->ring_left[lane], search = g->search_left[lane];
   int age = g->best_age[lane], searching = search > 0, i = 0;
-  float best = g->best[lane];
+  /* Without a search: the last frame's voltage if it was beyond the threshold, else 0. */
+  float best = g->best[lane], before = best;
   for (;;) {
     if (searching) {
       int end = i + search < frames ? i + search : frames;
@@ -101,16 +102,21 @@ static int scan(Group *g, int lane, int channel, uint64_t loud, uint64_t crossin
         if (y < best) best = y, age = 0;
       }
       if (search > 0) break;
-      emit(base + i - 1 - age, channel, best);
-      g->ring_level[lane] = -best * ring_share;
+      int peak = i - 1 - age;
+      emit(base + peak, channel, best);
+      g->ring_level[lane] = -best * ring_slope;
+      dead_end = peak + dead_frames;
+      ring_end = peak + ring_frames;
+      dead |= below(dead_end) & ~below(i);
       searching = 0;
     }
-    if (dead_end > i) i = dead_end;
-    if (i >= frames) break;
     uint64_t left = crossings & ~below(i);
     for (; left; left &= left - 1) {
       i = __builtin_ctzll(left);
-      if (i >= ring_end || -rows[i][lane] > g->ring_level[lane]) break;
+      float y = rows[i][lane];
+      float least = g->ring_level[lane] * (float)(ring_end > i ? ring_end - i : 0), level = -y * ring_slope;
+      if (i >= dead_end && -y > least && y < (i > 0 ? rows[i - 1][lane] : before)) break;
+      if (level * (float)ring_frames > least) g->ring_level[lane] = level, ring_end = i + ring_frames;
     }
     if (!left) break;
     best = rows[i][lane];
@@ -122,6 +128,7 @@ static int scan(Group *g, int lane, int channel, uint64_t loud, uint64_t crossin
     searching = 1;
     i++;
   }
+  if (!searching) best = (crossings >> (frames - 1)) & 1 ? rows[frames - 1][lane] : 0;
   g->search_left[lane] = search;
   g->best[lane] = best;
   g->best_age[lane] = age;
@@ -133,7 +140,7 @@ static int scan(Group *g, int lane, int channel, uint64_t loud, uint64_t crossin
     median *= (y < 0 ? -y : y) > median ? up : down;
   }
   g->median[lane] = median;
-  return (g->gate_left[lane] | g->dead_left[lane] | g->search_left[lane] | g->ring_left[lane]) != 0;
+  return best != 0 || (g->gate_left[lane] | g->dead_left[lane] | g->search_left[lane] | g->ring_left[lane]) != 0;
 }
 
 static uint64_t bits_of(const uint8_t *bytes, int lane, int frames) {
@@ -187,7 +194,7 @@ int main(int argc, char **argv) {
   if (channels % 8 || epoch > 64) return 2;
   if (scanf("%f %f %f %f %f %f %f %f %f %f %d %d %d %d %f %f", &scale, &b1[0], &a1[0], &a2[0], &b1[1], &a1[1], &a2[1],
             &limit_factor, &gate_factor, &first_median, &search_frames, &dead_frames, &ring_frames, &gate_frames,
-            &ring_share, &step) != 16)
+            &ring_slope, &step) != 16)
     return 2;
   up = 1 + step;
   down = 1 / (1 + step);

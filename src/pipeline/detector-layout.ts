@@ -67,7 +67,7 @@ const SETTINGS = [
   ['historyFrames', 'i32'],
   ['scaleInt16', 'f32'],
   ['gateFactor', 'f32'],
-  ['ringShare', 'f32'],
+  ['ringSlope', 'f32'],
   ['silentLevel', 'f32'],
   ['medianFloor', 'f32'],
   ['steps', 'i32'],

@@ -35,13 +35,13 @@ export interface SpikeDetectorSettings {
   /** Threshold in multiples of the noise; 5 unless given. */
   readonly threshold?: number;
   readonly polarity?: SpikePolarity;
-  /** From the crossing on, the largest excursion of this time is the spike; 0.8 ms unless given, at most the dead time. */
+  /** From the crossing on, the largest excursion of this time is the spike; 0.5 ms unless given, at most the dead time. */
   readonly searchMs?: number;
-  /** From the crossing on, no other crossing counts for so long; 2 ms unless given, 0.5 ms or more. */
+  /** Two peaks are never closer than this: until then no crossing counts, nor the falling end of one. 2 ms unless given. */
   readonly deadMs?: number;
   /**
-   * With a short dead time: until `ms` (2 unless given) after a crossing, only what exceeds `share` (0.3 unless given) of
-   * the last peak is a crossing, because the filter rings after a spike.
+   * The filter rings after a spike: a crossing must exceed a share of the last peak, `share` (0.7 unless given) at the
+   * peak, falling linearly to nothing `ms` (4 unless given) after it.
    */
   readonly ringing?: { readonly ms?: number; readonly share?: number };
   readonly noise?: NoiseSettings;
@@ -79,7 +79,8 @@ export interface DetectorPlan {
   readonly searchFrames: number;
   readonly deadFrames: number;
   readonly ringFrames: number;
-  readonly ringShare: number;
+  /** Share of a peak that a crossing must exceed, for each frame left of `ringFrames` since. */
+  readonly ringSlope: number;
   readonly gateFrames: number;
   readonly releaseFrames: number;
   readonly guardFrames: number;
@@ -123,7 +124,7 @@ export function planDetector(settings: SpikeDetectorSettings): DetectorPlan {
   checkRange('channels', channels, [1, 65_535]);
   checkRange('sampleRateHz', sampleRateHz, [1000, 1e6]);
   checkRange('gainUv', gainUv, [1e-6, 1e6]);
-  const { threshold = 5, searchMs = 0.8, deadMs = 2, guardMs = 0.5, railSamples = 0 } = settings;
+  const { threshold = 5, searchMs = 0.5, deadMs = 2, guardMs = 0.5, railSamples = 0 } = settings;
   checkRange('threshold', threshold, [0.5, 1000]);
   checkRange('deadMs', deadMs, [0.5, 1000]);
   checkRange('searchMs', searchMs, [0.05, 10]);
@@ -132,7 +133,7 @@ export function planDetector(settings: SpikeDetectorSettings): DetectorPlan {
   const { belowUv = 0.2, afterMs = 100 } = settings.silence ?? {};
   checkRange('silence.belowUv', belowUv, [0, 1e6]);
   checkRange('silence.afterMs', afterMs, [1, 1e6]);
-  const { ms: ringMs = 2, share = 0.3 } = settings.ringing ?? {};
+  const { ms: ringMs = 4, share = 0.7 } = settings.ringing ?? {};
   checkRange('ringing.ms', ringMs, [0, 1000]);
   checkRange('ringing.share', share, [0, 100]);
   const sections = designBandPass(settings.band ?? DEFAULT_BAND, sampleRateHz);
@@ -151,7 +152,7 @@ export function planDetector(settings: SpikeDetectorSettings): DetectorPlan {
     searchFrames: Math.min(frames(searchMs), frames(deadMs)),
     deadFrames: frames(deadMs),
     ringFrames: frames(ringMs),
-    ringShare: share,
+    ringSlope: share / frames(ringMs),
     gateFrames: frames(GATE_MS),
     releaseFrames: frames(RELEASE_MS),
     guardFrames: frames(guardMs),

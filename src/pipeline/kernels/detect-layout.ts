@@ -30,7 +30,7 @@ export const SEARCH_LEFT: usize = 384;
 /** f32 voltage of a search's extremum so far, else of the last frame if it was beyond the threshold (0 if not); i32 frames since. */
 export const BEST: usize = 416;
 export const BEST_AGE: usize = 448;
-/** f32 size that a crossing must exceed while the filter rings, and i32 frames left of that. */
+/** f32 size that a crossing must exceed while the filter rings, for each of the i32 frames left of that. */
 export const RING_LEVEL: usize = 480;
 export const RING_LEFT: usize = 512;
 /** i32 frames left of the guard after a blind stretch. */
@@ -120,7 +120,7 @@ export let historyFrames: i32 = 0;
 /** From raw units to the input of the first section; float32 input has it in it. */
 export let scaleInt16: f32 = 0;
 export let gateFactor: f32 = 0;
-export let ringShare: f32 = 0;
+export let ringSlope: f32 = 0;
 export let silentLevel: f32 = 0;
 export let medianFloor: f32 = 0;
 /** (5, 2) float32: steps up and down of the stages. */
@@ -169,7 +169,7 @@ export function takeSettings(at: usize): void {
   historyFrames = load<i32>(at, 120);
   scaleInt16 = load<f32>(at, 124);
   gateFactor = load<f32>(at, 128);
-  ringShare = load<f32>(at, 132);
+  ringSlope = load<f32>(at, 132);
   silentLevel = load<f32>(at, 136);
   medianFloor = load<f32>(at, 140);
   steps = load<u32>(at, 144);

@@ -22,7 +22,7 @@ import {
   RING_LEFT,
   RING_LEVEL,
   ringFrames,
-  ringShare,
+  ringSlope,
   rowBytes,
   SEARCH_LEFT,
   searchFrames,
@@ -119,7 +119,7 @@ export function scanSeen(record: usize, channel: i32, rows: usize, position: i32
   const shut = shutGate(at, lane, frames) | findSpikes(at, channel, rows, frames, base);
   moveMedian(at, lane, rows, position, frames, shut);
   const left = load<i32>(at, GATE_LEFT) | load<i32>(at, DEAD_LEFT) | load<i32>(at, SEARCH_LEFT) | load<i32>(at, RING_LEFT);
-  return i32((left | load<i32>(at, BLIND)) != 0);
+  return i32((left | load<i32>(at, BEST) | load<i32>(at, BLIND)) != 0);
 }
 
 /** Frames in which the noise gate is shut. */
@@ -148,7 +148,10 @@ function findSpikes(at: usize, channel: i32, rows: usize, frames: i32, base: i32
   const ringLeft = load<i32>(at, RING_LEFT);
   let searchLeft = load<i32>(at, SEARCH_LEFT);
   const crossings = bitsOf(LIMIT_BITS, channel & 7, frames);
-  if ((deadLeft | ringLeft | searchLeft) == 0 && crossings == 0) return 0;
+  if ((deadLeft | ringLeft | searchLeft) == 0 && crossings == 0) {
+    store<f32>(at, 0, BEST);
+    return 0;
+  }
   let best = load<f32>(at, BEST);
   let bestAge = load<i32>(at, BEST_AGE);
   let ringLevel = load<f32>(at, RING_LEVEL);
@@ -156,6 +159,8 @@ function findSpikes(at: usize, channel: i32, rows: usize, frames: i32, base: i32
   let ringEnd = ringLeft;
   let dead = below(deadLeft);
   let isSearching = searchLeft > 0;
+  // Where no search goes on: the sample before the tile if it was beyond the threshold, else 0.
+  const before = heightOf(best);
   let i = 0;
   while (true) {
     if (isSearching) {
@@ -172,16 +177,27 @@ function findSpikes(at: usize, channel: i32, rows: usize, frames: i32, base: i32
         }
       }
       if (searchLeft > 0) break;
-      report(base + i - 1 - bestAge, channel, REPORT_SPIKE, best);
-      ringLevel = abs(best) * ringShare;
+      const peak = i - 1 - bestAge;
+      report(base + peak, channel, REPORT_SPIKE, best);
+      ringLevel = abs(best) * ringSlope;
+      deadEnd = peak + deadFrames;
+      ringEnd = peak + ringFrames;
+      dead |= below(deadEnd) & ~below(i);
       isSearching = false;
     }
-    i = max(i, deadEnd);
-    if (i >= frames) break;
     let left = crossings & ~below(i);
     while (left != 0) {
       i = <i32>ctz(left);
-      if (i >= ringEnd || heightOf(load<f32>(rows + <usize>i * rowBytes)) > ringLevel) break;
+      const row = rows + <usize>i * rowBytes;
+      const height = heightOf(load<f32>(row));
+      const least = ringLevel * <f32>max(ringEnd - i, 0);
+      if (i >= deadEnd && height > least && height > (i > 0 ? heightOf(load<f32>(row - rowBytes)) : before)) break;
+      // What is in the dead time rings, too.
+      const level = height * ringSlope;
+      if (level * <f32>ringFrames > least) {
+        ringLevel = level;
+        ringEnd = i + ringFrames;
+      }
       left &= left - 1;
     }
     if (left == 0) break;
@@ -194,6 +210,7 @@ function findSpikes(at: usize, channel: i32, rows: usize, frames: i32, base: i32
     isSearching = true;
     i++;
   }
+  if (!isSearching) best = (crossings >> <u64>(frames - 1)) & 1 ? load<f32>(rows + <usize>(frames - 1) * rowBytes) : 0;
   store<i32>(at, searchLeft, SEARCH_LEFT);
   store<f32>(at, best, BEST);
   store<i32>(at, bestAge, BEST_AGE);
@@ -265,6 +282,7 @@ export function scanMarked(record: usize, group: i32, lane: i32, rows: usize, po
       searchLeft = 0;
       isSearching = false;
       ringLeft = 0;
+      best = 0;
       continue;
     }
     seen += isCounting;
@@ -278,19 +296,29 @@ export function scanMarked(record: usize, group: i32, lane: i32, rows: usize, po
         bestAge = 0;
       }
       searchLeft--;
-    } else if (height > limit && deadLeft == 0 && (ringLeft == 0 || height > ringLevel)) {
-      best = y;
-      bestAge = 0;
-      searchLeft = searchFrames - 1;
-      deadLeft = deadFrames;
-      ringLeft = ringFrames;
-      isSearching = true;
+    } else if (height > limit) {
+      const least = ringLevel * <f32>ringLeft;
+      const level = height * ringSlope;
+      if (deadLeft == 0 && height > least && height > heightOf(best)) {
+        best = y;
+        bestAge = 0;
+        searchLeft = searchFrames - 1;
+        deadLeft = deadFrames;
+        ringLeft = ringFrames;
+        isSearching = true;
+      } else if (level * <f32>ringFrames > least) {
+        ringLevel = level;
+        ringLeft = ringFrames;
+      }
     }
     if (isSearching && searchLeft == 0) {
       report(base + i - bestAge, channel, REPORT_SPIKE, best);
-      ringLevel = abs(best) * ringShare;
+      ringLevel = abs(best) * ringSlope;
+      deadLeft = deadFrames - bestAge;
+      ringLeft = max(ringFrames - bestAge, 0);
       isSearching = false;
     }
+    if (!isSearching) best = height > limit ? y : 0;
     const isShut = gateLeft > 0 || deadLeft > 0;
     shutNow += i32(isShut);
     if (((position + i) & (NOISE_STRIDE - 1)) == 0 && (!isShut || isReleased)) {
@@ -311,5 +339,5 @@ export function scanMarked(record: usize, group: i32, lane: i32, rows: usize, po
   store<i32>(at, ringLeft, RING_LEFT);
   store<i32>(at, seen, SEEN);
   store<i32>(at, i32(wasBlind), BLIND);
-  return i32((gateLeft | deadLeft | searchLeft | ringLeft | i32(wasBlind)) != 0);
+  return i32((gateLeft | deadLeft | searchLeft | ringLeft | i32(best != 0) | i32(wasBlind)) != 0);
 }

@@ -49,13 +49,16 @@ function searchChannel(
   values: Float64Array,
   { channel, noiseUv, found }: { readonly channel: number; readonly noiseUv: number; readonly found: Float64Findings },
 ): void {
-  const { threshold, searchFrames, deadFrames, gateFrames, ringFrames, ringShare } = plan;
+  const { threshold, searchFrames, deadFrames, gateFrames, ringFrames, ringSlope } = plan;
   const up = 1 + NOISE_STEPS[3];
   let median = noiseUv * MEDIAN_OF_SIGMA;
   let gateEnd = 0;
   let crossedAt = Number.NEGATIVE_INFINITY;
   let best = 0;
-  let bestAt = -1;
+  let bestAt = Number.NEGATIVE_INFINITY;
+  let deadEnd = 0;
+  let ringEnd = 0;
+  let ringLevel = 0;
   for (let i = 0; i < values.length; i++) {
     const y = values[i]!;
     const size = Math.abs(y);
@@ -66,18 +69,26 @@ function searchChannel(
         best = y;
         bestAt = i;
       }
-    } else if (since >= deadFrames && -y > (threshold / MEDIAN_OF_SIGMA) * median) {
-      if (since >= ringFrames || -y > -best * ringShare) {
+    } else if (-y > (threshold / MEDIAN_OF_SIGMA) * median) {
+      const least = ringLevel * Math.max(0, ringEnd - i);
+      if (i >= deadEnd && -y > least && y < values[i - 1]!) {
         crossedAt = i;
         best = y;
         bestAt = i;
+        deadEnd = i + deadFrames;
+      } else if (-y * ringSlope * ringFrames > least) {
+        ringLevel = -y * ringSlope;
+        ringEnd = i + ringFrames;
       }
     }
     if (i - crossedAt === searchFrames - 1) {
       found.samples.push(bestAt);
       found.electrodes.push(channel);
       found.amplitudesUv.push(best);
+      deadEnd = bestAt + deadFrames;
+      ringLevel = -best * ringSlope;
+      ringEnd = bestAt + ringFrames;
     }
-    if (i % 4 === 0 && i >= gateEnd && i - crossedAt >= deadFrames) median *= size > median ? up : 1 / up;
+    if (i % 4 === 0 && i >= gateEnd && i >= deadEnd) median *= size > median ? up : 1 / up;
   }
 }

@@ -47,6 +47,8 @@ export class ChannelTwin {
   #ringLevel = 0;
   #best = 0;
   #bestAt = 0;
+  /** Height of the last sample, if it was beyond the threshold. */
+  #before = 0;
   #crossedAt = 0;
 
   constructor(plan: DetectorPlan, channel: number, round: Round) {
@@ -68,7 +70,7 @@ export class ChannelTwin {
       this.#isBlind = isBlind;
     }
     if (isMarked) {
-      this.#gateLeft = this.#deadLeft = this.#searchLeft = this.#ringLeft = 0;
+      this.#gateLeft = this.#deadLeft = this.#searchLeft = this.#ringLeft = this.#before = 0;
       return;
     }
     this.#seen++;
@@ -91,15 +93,17 @@ export class ChannelTwin {
   }
 
   #detect(y: number, sample: number): void {
-    const { searchFrames, deadFrames, ringFrames, ringShare } = this.#plan;
+    const { searchFrames, deadFrames, ringFrames, ringSlope } = this.#plan;
     const height = this.#heightOf(y);
+    const before = this.#before;
+    this.#before = height > this.limit ? height : 0;
     if (this.#searchLeft > 0) {
       if (height > this.#heightOf(this.#best)) {
         this.#best = y;
         this.#bestAt = sample;
       }
       this.#searchLeft--;
-    } else if (height > this.limit && this.#deadLeft === 0 && (this.#ringLeft === 0 || height > this.#ringLevel)) {
+    } else if (this.#isCrossing(height, before)) {
       this.#best = y;
       this.#bestAt = sample;
       this.#crossedAt = sample;
@@ -107,12 +111,30 @@ export class ChannelTwin {
       this.#deadLeft = deadFrames;
       this.#ringLeft = ringFrames;
     } else {
+      if (height > this.limit) this.#heedRinging(height);
       return;
     }
     if (this.#searchLeft > 0) return;
     this.findings.samples.push(this.#bestAt);
     this.findings.amplitudesUv.push(this.#best);
-    this.#ringLevel = this.#round(Math.abs(this.#best) * this.#round(ringShare));
+    this.#ringLevel = this.#round(Math.abs(this.#best) * this.#round(ringSlope));
+    this.#deadLeft = deadFrames - (sample - this.#bestAt);
+    this.#ringLeft = Math.max(0, ringFrames - (sample - this.#bestAt));
+  }
+
+  /** Beyond the threshold and still rising: what falls is the end of something in the dead time, whose peak is past. */
+  #isCrossing(height: number, before: number): boolean {
+    if (!(height > this.limit && height > before) || this.#deadLeft > 0) return false;
+    return height > this.#round(this.#ringLevel * this.#ringLeft);
+  }
+
+  /** What is in the dead time rings, too. */
+  #heedRinging(height: number): void {
+    const { ringFrames, ringSlope } = this.#plan;
+    const level = this.#round(height * this.#round(ringSlope));
+    if (this.#round(level * ringFrames) <= this.#round(this.#ringLevel * this.#ringLeft)) return;
+    this.#ringLevel = level;
+    this.#ringLeft = ringFrames;
   }
 
   #trackNoise(size: number, sample: number): void {
