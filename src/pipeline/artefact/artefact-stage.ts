@@ -108,6 +108,7 @@ class KernelArtefactStage implements ArtefactStage {
   readonly #history: number;
   readonly #handle: (...values: readonly number[]) => number;
   readonly #passQuietly: (...values: readonly number[]) => number;
+  #input: Int16Array | undefined;
   #nextSample = 0;
   #settledTo = 0;
   /** Row of the next sample. */
@@ -264,16 +265,27 @@ class KernelArtefactStage implements ArtefactStage {
       moveRows(this.#kernels, this.#memory, { row: this.#row, count: this.#history });
       this.#row = this.#history;
     }
-    const { input, paddedChannels } = this.#memory;
-    const target = new Int16Array(this.#kernels.memory.buffer, input + 2 * this.#row * paddedChannels);
+    const { paddedChannels } = this.#memory;
+    const rows = this.#borrowInput();
+    const at = this.#row * paddedChannels;
     if (paddedChannels === this.channels) {
-      target.set(samples);
+      rows.set(samples, at);
       return;
     }
     for (let frame = 0; frame < frames; frame++) {
       const row = samples.subarray(frame * this.channels, (frame + 1) * this.channels);
-      target.set(row, frame * paddedChannels);
+      rows.set(row, at + frame * paddedChannels);
     }
+  }
+
+  /** All rows of the input; made anew when the kernels' memory has grown. */
+  #borrowInput(): Int16Array {
+    const { buffer } = this.#kernels.memory;
+    if (this.#input?.buffer !== buffer) {
+      const { input, rows, paddedChannels } = this.#memory;
+      this.#input = new Int16Array(buffer, input, rows * paddedChannels);
+    }
+    return this.#input;
   }
 
   #settle(to: number, isRaw: boolean): HandledSamples {
