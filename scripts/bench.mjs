@@ -1,5 +1,5 @@
 // `npm run bench [-- NAME...]`: the benchmarks, compiled, one process each. Without names: model and experiment.
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { bootstrap, root, runNode, say } from './bootstrap.mjs';
 
@@ -10,9 +10,10 @@ const names = process.argv.slice(2).filter((argument) => !numbers.includes(argum
 for (const name of names.length > 0 ? names : ['model', 'experiment']) {
   const file = join(root, 'dist/benchmarks', `${name}.js`);
   if (!existsSync(file)) {
-    say(
-      `bench: got ${name}, expected model, experiment, verdict, plasticity-gains, emulated-statistics, emulated-pipeline, emulated-signal, signal-statistics, salpa, detector or dead-man`,
-    );
+    const known = readdirSync(join(root, 'benchmarks'))
+      .filter((entry) => entry.endsWith('.ts') && entry !== 'measure.ts')
+      .map((entry) => entry.slice(0, -3));
+    say(`bench: got ${name}, expected one of ${known.sort().join(', ')}`);
     process.exit(2);
   }
   const code = await runNode([file, ...numbers]);
