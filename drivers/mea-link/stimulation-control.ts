@@ -230,9 +230,10 @@ export class StimulationControl {
         wanted: `at most ${this.#driver.maxQueued}`,
       });
     }
+    // With nobody before, the command is on the link when this returns: a loop must not wait for promises to settle.
+    const isFirst = this.#turnsWaiting === 0;
     this.#turnsWaiting += 1;
-    const before = this.#turn;
-    const mine = before.then(work).finally(() => {
+    const mine = (isFirst ? work() : this.#turn.then(work)).finally(() => {
       this.#turnsWaiting -= 1;
     });
     this.#turn = mine.catch(() => undefined);
@@ -246,9 +247,16 @@ const NOT_ARMED: Refusal = {
   message: 'the controller does not hold the device armed: arm it first; it never arms by itself',
 };
 
-function describePulses({ pulses }: CheckedPattern): string {
-  return JSON.stringify(pulses.map(({ electrode, phases }) => [electrode, ...phases.flatMap(toNumbers)]));
+/** What a pattern is, as text; it is frozen, and a rule delivers the same one again and again. */
+function describePulses(pattern: CheckedPattern): string {
+  const known = DESCRIPTIONS.get(pattern);
+  if (known !== undefined) return known;
+  const text = JSON.stringify(pattern.pulses.map(({ electrode, phases }) => [electrode, ...phases.flatMap(toNumbers)]));
+  DESCRIPTIONS.set(pattern, text);
+  return text;
 }
+
+const DESCRIPTIONS = new WeakMap<CheckedPattern, string>();
 
 function toNumbers({ currentUa, durationUs }: CheckedPattern['pulses'][number]['phases'][number]): readonly number[] {
   return [currentUa, durationUs];

@@ -67,6 +67,8 @@ export interface LatencyRecorder {
   /** A stimulus was decided on, because of what was detected last. */
   decided(stimulusId: number): void;
   sent(stimulusId: number): void;
+  /** It was decided on and not sent after all: there is no record of it. */
+  dropped(stimulusId: number): void;
   /** The device answered, whatever it answered: the record is complete. */
   acknowledged(stimulusId: number): void;
   /** The result of a stimulus's trial is there. */
@@ -149,6 +151,10 @@ class Recorder implements LatencyRecorder {
     times.sentMs = this.#clock.nowMs();
     this.#steps.send.add(times.decidedMs, times.sentMs);
     this.#steps.loop.add(times.receivedMs, times.sentMs);
+  }
+
+  dropped(stimulusId: number): void {
+    this.#open.delete(stimulusId);
   }
 
   acknowledged(stimulusId: number): void {

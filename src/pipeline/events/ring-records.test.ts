@@ -3,7 +3,8 @@ import { hertz, sampleIndex } from '../../../protocols/units.js';
 import { batchOf, delivered } from '../../../tests/helpers/spike-recording.js';
 import { TrialWindows } from '../trials/trial-windows.js';
 import type { WindowedResponse } from '../trials/windowed-response.js';
-import { decodeRecord, encodeRecord, RING_KINDS, type PipelineRecord } from './ring-records.js';
+import type { RigEvent } from './rig-event.js';
+import { decodeRecord, encodeRecord, RING_KINDS } from './ring-records.js';
 
 const SPIKES = [5, 7, 7].map((sample, electrode) => ({ sample, electrode }));
 
@@ -14,7 +15,7 @@ function respond(blind: readonly (readonly [number, number, number])[]): Windowe
   return windows.push(batchOf([2 ** 52, 2 ** 52 + 200], spikes, blind))[0]!;
 }
 
-const RECORDS: Readonly<Record<string, PipelineRecord>> = {
+const RECORDS: Readonly<Record<string, RigEvent>> = {
   'a block': {
     type: 'block',
     firstSample: sampleIndex(2 ** 53 - 10),
@@ -26,9 +27,69 @@ const RECORDS: Readonly<Record<string, PipelineRecord>> = {
   'an empty batch': { type: 'spikes', batch: batchOf([2, 9]) },
   'a trial': respond([]),
   'a trial that missed something': respond([[2, 2 ** 52 + 60, 2 ** 52 + 112]]),
+  'rates of an interval': rates({}),
+  'rates that missed something': rates({ blindFraction: Float32Array.of(0, 0.5, 1) }),
+  'a trace': {
+    type: 'trace',
+    firstSample: sampleIndex(400),
+    samplesPerPoint: 20,
+    points: 2,
+    channels: [0, 2, 5],
+    minima: Int16Array.of(-32_768, 1, 2, 3, 4, 5),
+    maxima: Int16Array.of(32_767, 6, 7, 8, 9, 10),
+  },
+  snippets: {
+    type: 'snippets',
+    batch: {
+      samples: Float64Array.of(7, 2 ** 52),
+      electrodes: Uint16Array.of(65_535, 3),
+      waveformsUv: Float32Array.of(0.1, Number.NaN, -3, 4, 5, 6),
+      length: 3,
+      peakAt: 1,
+      dropped: 2,
+    },
+  },
 };
 
-function toBytes(record: PipelineRecord): { readonly kind: number; readonly bytes: Uint8Array<ArrayBuffer> } {
+/** These are text: they end where it does. */
+const PLAIN: readonly RigEvent[] = [
+  {
+    type: 'latency',
+    about: 'stimulus',
+    stimulusId: 3,
+    receivedMs: 0.1 + 0.2,
+    detectedMs: null,
+    decidedMs: 1e-3,
+    sentMs: 12_345.678901,
+    acknowledgedMs: null,
+  },
+  { type: 'link-lost', reason: 'a cable \u2014 \u00b5V' },
+  {
+    type: 'stimulus-scheduled',
+    stimulusId: 2 ** 32 - 1,
+    sample: sampleIndex(2 ** 53 - 1),
+    slot: 3,
+    origin: {
+      type: 'rule',
+      rule: 'r',
+      number: 1,
+      cause: { firstSample: sampleIndex(1), lastSample: sampleIndex(2), electrodes: [4, 7] },
+    },
+  },
+];
+
+function rates(changes: { readonly blindFraction?: Float32Array }): RigEvent {
+  return {
+    type: 'spike-rates',
+    fromSample: sampleIndex(2 ** 40),
+    toSample: sampleIndex(2 ** 40 + 200),
+    counts: Uint32Array.of(0, 70_000, 2 ** 32 - 1),
+    skippedIntervals: 4,
+    ...changes,
+  };
+}
+
+function toBytes(record: RigEvent): { readonly kind: number; readonly bytes: Uint8Array<ArrayBuffer> } {
   const { kind, parts } = encodeRecord(record);
   return { kind, bytes: Uint8Array.from(parts.flatMap((part) => Array.from(part))) };
 }
@@ -53,6 +114,23 @@ describe.each(Object.entries(RECORDS))('%s as a record of bytes', (_, record) =>
     const longer = new Uint8Array(bytes.length + 2);
     longer.set(bytes);
     expect(() => decodeRecord({ kind, bytes: longer })).toThrow('2 bytes too many');
+  });
+});
+
+describe('an event as a record of text', () => {
+  it.each(PLAIN.map((event) => [event.type, event] as const))('of type %s comes back as it was', (_type, event) => {
+    expect(decodeRecord(toBytes(event))).toEqual(event);
+  });
+
+  it('is refused when it is cut, when it is no event, or one that nobody knows', () => {
+    const { kind, bytes } = toBytes(PLAIN[0]!);
+    for (let length = 0; length < bytes.length; length++) {
+      expect(() => decodeRecord({ kind, bytes: bytes.slice(0, length) }), `${length} bytes`).toThrow('Bad record');
+    }
+    for (const text of ['3', 'null', '{}', '{"type":1}', '{"type":"block"}', '{"type":"toString"}']) {
+      const strange = { kind, bytes: Uint8Array.from(Buffer.from(text)) };
+      expect(() => decodeRecord(strange), text).toThrow('unknown type');
+    }
   });
 });
 

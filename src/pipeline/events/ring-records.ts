@@ -1,22 +1,16 @@
-import { MeaError } from '../../../protocols/errors.js';
-import type { SampleBlock } from '../../../protocols/sample-block.js';
 import type { Delivery } from '../../../protocols/trial.js';
 import { sampleIndex } from '../../../protocols/units.js';
+import type { SpikeRates } from '../operators/rate-counter.js';
+import type { DecimatedTrace } from '../operators/trace-decimator.js';
+import type { SnippetBatch } from '../snippet-store.js';
 import type { SpikeBatch } from '../spike-batch.js';
 import type { SampleRange, WindowedResponse } from '../trials/windowed-response.js';
-import type { SpikesEvent } from './pipeline-event.js';
+import { borrowBytes, damagedRecord, RecordColumns } from './record-columns.js';
+import { isPlainEvent, type PlainEvent, type RigEvent } from './rig-event.js';
 import type { RingRecord } from './shared-ring.js';
 
 /** Kinds of the records that cross from the thread with the device to the main one. */
-export const RING_KINDS = { block: 1, spikes: 2, trial: 3 } as const;
-
-/** A block of samples without the number that it had on the link. */
-export interface BlockRecord extends SampleBlock {
-  readonly type: 'block';
-}
-
-/** What a record can be. */
-export type PipelineRecord = BlockRecord | SpikesEvent | WindowedResponse;
+export const RING_KINDS = { block: 1, spikes: 2, trial: 3, rates: 4, trace: 5, snippets: 6, plain: 7 } as const;
 
 /** A record as `RingWriter.tryWrite` takes it; the parts are views of the record's own columns. */
 export interface EncodedRecord {
@@ -24,20 +18,34 @@ export interface EncodedRecord {
   readonly parts: readonly Uint8Array[];
 }
 
+const ENCODER = new TextEncoder();
 const DELIVERIES: readonly Delivery[] = ['delivered', 'nothing-as-asked', 'late', 'refused', 'missing'];
 
-/** Bytes of a record: float64 numbers, then its columns, wide elements first, so that each stands where its type may. */
-export function encodeRecord(record: PipelineRecord): EncodedRecord {
+/**
+ * Bytes of a record: float64 numbers, then its columns, wide elements first, so that each stands where its type may. What
+ * is small and seldom is JSON.
+ */
+export function encodeRecord(record: RigEvent): EncodedRecord {
+  if (isPlainEvent(record)) return { kind: RING_KINDS.plain, parts: [ENCODER.encode(JSON.stringify(record))] };
   switch (record.type) {
     case 'block':
       return {
         kind: RING_KINDS.block,
-        parts: [toBytes(Float64Array.of(record.firstSample, record.frames, record.channels)), toBytes(record.samples)],
+        parts: [
+          borrowBytes(Float64Array.of(record.firstSample, record.frames, record.channels)),
+          borrowBytes(record.samples),
+        ],
       };
     case 'spikes':
       return encodeBatch(record.batch);
     case 'windowed-response':
       return encodeTrial(record);
+    case 'spike-rates':
+      return encodeRates(record);
+    case 'trace':
+      return encodeTrace(record);
+    case 'snippets':
+      return encodeSnippets(record.batch);
   }
 }
 
@@ -46,14 +54,14 @@ export function encodeRecord(record: PipelineRecord): EncodedRecord {
  *
  * @throws MeaError `bad-format` for bytes that are no such record
  */
-export function decodeRecord({ kind, bytes }: RingRecord): PipelineRecord {
-  const columns = new Columns(bytes);
+export function decodeRecord({ kind, bytes }: RingRecord): RigEvent {
+  const columns = new RecordColumns(bytes);
   const record = decodeKind(kind, columns);
   columns.assertRead();
   return record;
 }
 
-function decodeKind(kind: number, columns: Columns): PipelineRecord {
+function decodeKind(kind: number, columns: RecordColumns): RigEvent {
   switch (kind) {
     case RING_KINDS.block: {
       const [firstSample, frames, channels] = columns.numbers(3);
@@ -69,8 +77,16 @@ function decodeKind(kind: number, columns: Columns): PipelineRecord {
       return { type: 'spikes', batch: decodeBatch(columns) };
     case RING_KINDS.trial:
       return decodeTrial(columns);
+    case RING_KINDS.rates:
+      return decodeRates(columns);
+    case RING_KINDS.trace:
+      return decodeTrace(columns);
+    case RING_KINDS.snippets:
+      return { type: 'snippets', batch: decodeSnippets(columns) };
+    case RING_KINDS.plain:
+      return decodePlain(columns.text());
     default:
-      throw damaged(`kind ${kind}`);
+      throw damagedRecord(`kind ${kind}`);
   }
 }
 
@@ -78,18 +94,18 @@ function encodeBatch({ from, to, samples, electrodes, amplitudesUv, blind }: Spi
   return {
     kind: RING_KINDS.spikes,
     parts: [
-      toBytes(Float64Array.of(from, to, samples.length, blind.electrodes.length)),
-      toBytes(samples),
-      toBytes(blind.from),
-      toBytes(blind.to),
-      toBytes(amplitudesUv),
-      toBytes(electrodes),
-      toBytes(blind.electrodes),
+      borrowBytes(Float64Array.of(from, to, samples.length, blind.electrodes.length)),
+      borrowBytes(samples),
+      borrowBytes(blind.from),
+      borrowBytes(blind.to),
+      borrowBytes(amplitudesUv),
+      borrowBytes(electrodes),
+      borrowBytes(blind.electrodes),
     ],
   };
 }
 
-function decodeBatch(columns: Columns): SpikeBatch {
+function decodeBatch(columns: RecordColumns): SpikeBatch {
   const [from, to, spikes, spans] = columns.numbers(4);
   const samples = columns.float64(spikes!);
   const blindFrom = columns.float64(spans!);
@@ -119,22 +135,22 @@ function encodeTrial(trial: WindowedResponse): EncodedRecord {
   return {
     kind: RING_KINDS.trial,
     parts: [
-      toBytes(numbers),
-      toBytes(blindFraction ?? none),
-      toBytes(baselineBlindFraction ?? none),
-      toBytes(counts),
-      toBytes(trial.baselineCounts),
-      toBytes(Uint16Array.from(trial.pulsedElectrodes)),
-      toBytes(trial.blindElectrodes),
+      borrowBytes(numbers),
+      borrowBytes(blindFraction ?? none),
+      borrowBytes(baselineBlindFraction ?? none),
+      borrowBytes(counts),
+      borrowBytes(trial.baselineCounts),
+      borrowBytes(Uint16Array.from(trial.pulsedElectrodes)),
+      borrowBytes(trial.blindElectrodes),
     ],
   };
 }
 
-function decodeTrial(columns: Columns): WindowedResponse {
+function decodeTrial(columns: RecordColumns): WindowedResponse {
   const [stimulusId, deliveryIndex, sample, w0, w1, b0, b1, u0, u1, electrodes, pulsed, blind, hasBlind, hasBaseline] =
     columns.numbers(14);
   const delivery = DELIVERIES[deliveryIndex!];
-  if (delivery === undefined) throw damaged(`delivery ${deliveryIndex}`);
+  if (delivery === undefined) throw damagedRecord(`delivery ${deliveryIndex}`);
   const blindFraction = hasBlind === 1 ? columns.float32(electrodes!) : undefined;
   const baselineBlindFraction = hasBaseline === 1 ? columns.float32(electrodes!) : undefined;
   return {
@@ -154,59 +170,89 @@ function decodeTrial(columns: Columns): WindowedResponse {
   };
 }
 
-/** Reads columns one after the other. */
-class Columns {
-  readonly #bytes: Uint8Array<ArrayBuffer>;
-  #at = 0;
-
-  constructor(bytes: Uint8Array<ArrayBuffer>) {
-    // A view of part of a buffer could stand where a float64 may not.
-    this.#bytes = bytes.byteOffset % 8 === 0 ? bytes : bytes.slice();
-  }
-
-  numbers(count: number): readonly number[] {
-    return Array.from(this.float64(count));
-  }
-
-  float64(count: number): Float64Array {
-    return new Float64Array(this.#bytes.buffer, this.#take(8, count), count);
-  }
-
-  float32(count: number): Float32Array {
-    return new Float32Array(this.#bytes.buffer, this.#take(4, count), count);
-  }
-
-  uint16(count: number): Uint16Array {
-    return new Uint16Array(this.#bytes.buffer, this.#take(2, count), count);
-  }
-
-  int16(count: number): Int16Array {
-    return new Int16Array(this.#bytes.buffer, this.#take(2, count), count);
-  }
-
-  assertRead(): void {
-    if (this.#at !== this.#bytes.length) throw damaged(`${this.#bytes.length - this.#at} bytes too many`);
-  }
-
-  #take(width: number, count: number): number {
-    const from = this.#at;
-    const end = from + width * count;
-    if (!(Number.isInteger(count) && count >= 0 && end <= this.#bytes.length)) {
-      throw damaged(`${this.#bytes.length - from} bytes for ${count} elements of ${width}`);
-    }
-    this.#at = end;
-    return this.#bytes.byteOffset + from;
-  }
+function encodeRates(rates: SpikeRates): EncodedRecord {
+  const { fromSample, toSample, counts, blindFraction, skippedIntervals } = rates;
+  const hasBlind = blindFraction === undefined ? 0 : 1;
+  return {
+    kind: RING_KINDS.rates,
+    parts: [
+      borrowBytes(Float64Array.of(fromSample, toSample, counts.length, skippedIntervals, hasBlind)),
+      borrowBytes(blindFraction ?? new Float32Array(0)),
+      borrowBytes(counts),
+    ],
+  };
 }
 
-function toBytes(column: Float64Array | Float32Array | Int16Array | Uint16Array): Uint8Array {
-  return new Uint8Array(column.buffer, column.byteOffset, column.byteLength);
+function decodeRates(columns: RecordColumns): SpikeRates {
+  const [from, to, electrodes, skipped, hasBlind] = columns.numbers(5);
+  const blindFraction = hasBlind === 1 ? columns.float32(electrodes!) : undefined;
+  return {
+    type: 'spike-rates',
+    fromSample: sampleIndex(from!),
+    toSample: sampleIndex(to!),
+    counts: columns.uint32(electrodes!),
+    ...(blindFraction !== undefined && { blindFraction }),
+    skippedIntervals: skipped!,
+  };
+}
+
+function encodeTrace(trace: DecimatedTrace): EncodedRecord {
+  const { firstSample, samplesPerPoint, points, channels, minima, maxima } = trace;
+  return {
+    kind: RING_KINDS.trace,
+    parts: [
+      borrowBytes(Float64Array.of(firstSample, samplesPerPoint, points, channels.length)),
+      borrowBytes(Uint16Array.from(channels)),
+      borrowBytes(minima),
+      borrowBytes(maxima),
+    ],
+  };
+}
+
+function decodeTrace(columns: RecordColumns): DecimatedTrace {
+  const [first, samplesPerPoint, points, channels] = columns.numbers(4);
+  return {
+    type: 'trace',
+    firstSample: sampleIndex(first!),
+    samplesPerPoint: samplesPerPoint!,
+    points: points!,
+    channels: Array.from(columns.uint16(channels!)),
+    minima: columns.int16(points! * channels!),
+    maxima: columns.int16(points! * channels!),
+  };
+}
+
+function encodeSnippets({ samples, electrodes, waveformsUv, length, peakAt, dropped }: SnippetBatch): EncodedRecord {
+  return {
+    kind: RING_KINDS.snippets,
+    parts: [
+      borrowBytes(Float64Array.of(samples.length, length, peakAt, dropped)),
+      borrowBytes(samples),
+      borrowBytes(waveformsUv),
+      borrowBytes(electrodes),
+    ],
+  };
+}
+
+function decodeSnippets(columns: RecordColumns): SnippetBatch {
+  const [snippets, length, peakAt, dropped] = columns.numbers(4);
+  const samples = columns.float64(snippets!);
+  const waveformsUv = columns.float32(snippets! * length!);
+  const electrodes = columns.uint16(snippets!);
+  return { samples, electrodes, waveformsUv, length: length!, peakAt: peakAt!, dropped: dropped! };
+}
+
+function decodePlain(text: string): PlainEvent {
+  let event: unknown;
+  try {
+    event = JSON.parse(text);
+  } catch {
+    throw damagedRecord(`${text.length} characters that are no JSON`);
+  }
+  if (isPlainEvent(event)) return event;
+  throw damagedRecord('an event of an unknown type');
 }
 
 function toRange(first: number, end: number): SampleRange {
   return [sampleIndex(first), sampleIndex(end)];
-}
-
-function damaged(got: string): MeaError {
-  return new MeaError('bad-format', { what: 'Bad record of the signal pipeline', got });
 }

@@ -115,6 +115,36 @@ describe('a shared ring', () => {
     expect(() => reader.read()).toThrow('damaged');
   });
 
+  it('tells a thread with a main loop when there is something, and lets it be woken without', async () => {
+    const { writer, reader, memory } = openRing(64);
+    const told: string[] = [];
+    const wait = async (name: string): Promise<void> => {
+      await reader.whenReadable();
+      told.push(name);
+    };
+    writer.tryWrite(0, []);
+    await wait('there already');
+    reader.read();
+    const waiting = wait('written');
+    await setImmediate();
+    expect(told).toEqual(['there already']);
+    writer.tryWrite(0, []);
+    await waiting;
+    reader.read();
+    const byHand = openRingWriter(memory, 'by-hand');
+    const quiet = wait('by hand');
+    byHand.tryWrite(0, []);
+    await setImmediate();
+    expect(told).toHaveLength(2);
+    byHand.wake();
+    await quiet;
+    reader.read();
+    const woken = wait('woken');
+    reader.wakeReader();
+    await woken;
+    expect(told).toEqual(['there already', 'written', 'by hand', 'woken']);
+  });
+
   it('does not wait for what is there, and waits no longer than it is told', () => {
     const { writer, reader } = openRing(64);
     expect(reader.wait(1)).toBe(false);

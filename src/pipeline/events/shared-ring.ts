@@ -1,3 +1,4 @@
+/// <reference lib="es2024.sharedmemory" />
 import { MeaError } from '../../../protocols/errors.js';
 
 /**
@@ -46,8 +47,13 @@ export interface RingWriter {
    * @throws MeaError `bad-input` for a record that this ring could never hold
    */
   tryWrite(kind: number, parts: readonly Uint8Array[]): boolean;
+  /** Wakes the reader for what was written; needed only `by-hand`. */
+  wake(): void;
   readonly counters: RingCounters;
 }
+
+/** `each`: every record wakes a reader that sleeps; `by-hand`: `wake` does, so that several records cost one waking. */
+export type RingWaking = 'each' | 'by-hand';
 
 /** The reader's end. */
 export interface RingReader {
@@ -60,6 +66,10 @@ export interface RingReader {
    * main loop.
    */
   wait(timeoutMs: number): boolean;
+  /** Resolves when a record waits, or after `wakeReader`; for a thread with a main loop. It does not keep a process alive. */
+  whenReadable(): Promise<void>;
+  /** Ends the waiting of this end. */
+  wakeReader(): void;
   readonly counters: RingCounters;
 }
 
@@ -81,8 +91,8 @@ export function createSharedRing(capacityBytes: number): SharedArrayBuffer {
 }
 
 /** Opens the writer's end; there may be one. */
-export function openRingWriter(memory: SharedArrayBuffer): RingWriter {
-  return new Writer(memory);
+export function openRingWriter(memory: SharedArrayBuffer, waking: RingWaking = 'each'): RingWriter {
+  return new Writer(memory, waking);
 }
 
 /** Opens the reader's end; there may be one. */
@@ -133,9 +143,11 @@ class RingMemory {
 
 class Writer implements RingWriter {
   readonly #memory: RingMemory;
+  readonly #waking: RingWaking;
 
-  constructor(memory: SharedArrayBuffer) {
+  constructor(memory: SharedArrayBuffer, waking: RingWaking) {
     this.#memory = new RingMemory(memory);
+    this.#waking = waking;
   }
 
   get counters(): RingCounters {
@@ -166,8 +178,12 @@ class Writer implements RingWriter {
     if (waiting > Atomics.load(header, HIGH_WATER)) Atomics.store(header, HIGH_WATER, waiting);
     // Last: a reader that sees the new position sees what stands before it.
     Atomics.store(header, WRITTEN_TO, position + size);
-    Atomics.notify(header, WRITTEN_TO);
+    if (this.#waking === 'each') this.wake();
     return true;
+  }
+
+  wake(): void {
+    Atomics.notify(this.#memory.header, WRITTEN_TO);
   }
 
   #put(part: Uint8Array, position: number): void {
@@ -231,6 +247,17 @@ class Reader implements RingReader {
       // The word of a record that was read before this thread slept may still come, and wakes it for nothing.
       if (Atomics.wait(header, WRITTEN_TO, writtenTo, timeoutMs) === 'timed-out') return this.#memory.waiting > 0;
     }
+  }
+
+  async whenReadable(): Promise<void> {
+    const { header } = this.#memory;
+    const readTo = Atomics.load(header, READ_TO);
+    // While the writer stands where the reader does, there is nothing.
+    await Atomics.waitAsync(header, WRITTEN_TO, readTo).value;
+  }
+
+  wakeReader(): void {
+    Atomics.notify(this.#memory.header, WRITTEN_TO);
   }
 
   #take(position: number, length: number): Uint8Array<ArrayBuffer> {

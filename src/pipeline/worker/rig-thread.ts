@@ -1,0 +1,64 @@
+// The program of the thread with the device; `startRigWorker` starts it. It ends when nothing is left to do.
+import { parentPort, workerData } from 'node:worker_threads';
+import { connectMeaLink } from '../../../drivers/mea-link/connect-mea-link.js';
+import { openTransport } from '../../../drivers/transports/open-transport.js';
+import { MeaError } from '../../../protocols/errors.js';
+import type { CancelTimer } from '../../../protocols/timers.js';
+import { createHostTimers } from './host-timers.js';
+import { isRigThreadData, type FromRigThread, type ToRigThread } from './rig-messages.js';
+import { RigService } from './rig-service.js';
+import { toWireError } from './wire-error.js';
+
+const port = parentPort;
+const data: unknown = workerData;
+if (port === null || !isRigThreadData(data)) {
+  throw new MeaError('internal', { what: 'rig-thread is no program of its own', remedy: 'use startRigWorker' });
+}
+const timers = createHostTimers(data.hostOffsetMs);
+const post = (message: FromRigThread): void => {
+  port.postMessage(message);
+};
+let service: RigService | undefined;
+let cancelPoll: CancelTimer = () => undefined;
+/** Twice within the interval of heartbeats: a stall is seen with the next of them. */
+const POLL_MS = 10;
+
+process.on('uncaughtException', (error) => {
+  post({ type: 'ended', error: toWireError(error) });
+  void end();
+});
+try {
+  const device = await connectMeaLink(
+    {
+      transport: openTransport(data.address, { timers }),
+      timers,
+      client: data.client,
+      ...(data.settings.driver !== undefined && { options: data.settings.driver }),
+    },
+    new AbortController().signal,
+  );
+  try {
+    service = new RigService({ device, timers, data, post });
+  } catch (error) {
+    await device.close();
+    throw error;
+  }
+  port.on('message', (message: ToRigThread) => {
+    service?.onMessage(message, () => void end());
+  });
+  poll();
+} catch (error) {
+  post({ type: 'ended', error: toWireError(error) });
+}
+
+function poll(): void {
+  cancelPoll = timers.after(POLL_MS, poll);
+  service?.turn();
+}
+
+/** Links are closed before the thread ends: a ZeroMQ socket that is open then ends the whole process. */
+async function end(): Promise<void> {
+  await service?.close();
+  cancelPoll();
+  port?.close();
+}
