@@ -67,7 +67,7 @@ export function dropClose<T extends { readonly sample: number }>(spikes: readonl
 }
 
 /** True at samples in a blind stretch of a list of beginnings and ends. */
-export function isBlindAt(blind: readonly number[], sample: number): boolean {
+function isBlindAt(blind: readonly number[], sample: number): boolean {
   let [low, high] = [0, blind.length];
   while (low < high) {
     const middle = (low + high) >> 1;
