@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
+import { countEvoked } from './helpers/evoked-counts.js';
 import { detectScene, scoreAfterPulses, scoreLevels } from './helpers/score-scene.js';
 import { renderScene, SPIKE_SHAPES, type SceneSettings, type SpikeShapeName } from './helpers/scored-scene.js';
 import { runSilentTrials } from './helpers/silent-trials.js';
@@ -50,5 +51,16 @@ describe('the whole pipeline on an emulated culture', () => {
       expect(pulsedSeenFrom).toBeLessThanOrEqual(120);
       expect(pulsedSeenFrom).toBeGreaterThan(30);
     }
+  });
+
+  it('counts evoked bursts as they are, less what the dead time of the experiments takes', () => {
+    const amplitudes = { amplitudeMedianUv: 80, amplitudeSigma: 0.2, amplitudeRangeUv: [64, 300] } as const;
+    const { correlations, pairs } = countEvoked({ seed: 4, trials: 60, parameters: 'ctrl', amplitudes });
+    expect(correlations.length).toBeGreaterThan(55);
+    expect(correlations.toSorted((a, b) => a - b)[correlations.length >> 1]).toBeGreaterThanOrEqual(0.98);
+    const large = pairs.filter(({ thinned }) => thinned >= 4);
+    expect(large.length).toBeGreaterThan(200);
+    const change = large.reduce((sum, { counted, thinned }) => sum + counted - thinned, 0) / large.length;
+    expect(Math.abs(change)).toBeLessThan(0.2);
   });
 });
