@@ -1,5 +1,5 @@
 import type { MeaLinkDevice } from '../../../drivers/mea-link/mea-link-device.js';
-import type { Timers } from '../../../protocols/timers.js';
+import type { CancelTimer, Timers } from '../../../protocols/timers.js';
 import type { RigEvent } from '../events/rig-event.js';
 import { createSharedRing, openRingWriter, type RingWriter } from '../events/shared-ring.js';
 import { RigLoop } from './rig-loop.js';
@@ -25,6 +25,18 @@ export interface RigServiceOptions {
 /** Room for what is no block, with blocks of a millisecond: heads, spikes, results, events; and for any one of them. */
 const EVENT_BYTES_PER_MS = 600;
 const EVENT_BYTES = 2 ** 16;
+/** Events that come with every block, or of a rule with every stimulus; for so long they wait for more of their kind. */
+const BULK: ReadonlySet<RigEvent['type']> = new Set([
+  'block',
+  'spikes',
+  'snippets',
+  'spike-rates',
+  'trace',
+  'latency',
+  'stimulus-scheduled',
+  'stimulus-refused',
+]);
+const WAKE_MS = 5;
 /** Largest ring. */
 const MAX_RING_BYTES = 2 ** 29;
 /** How long what waits for room is given at the end. */
@@ -42,6 +54,13 @@ export class RigService {
   readonly #running = new Map<number, AbortController>();
   #seenProgress = 0;
   #isWakePlanned = false;
+  #cancelWake: CancelTimer | undefined;
+  readonly #wake = (): void => {
+    this.#isWakePlanned = false;
+    this.#cancelWake?.();
+    this.#cancelWake = undefined;
+    this.#writer.wake();
+  };
   /** How the streams ended, until it has been told. */
   #end: { readonly error: WireError | undefined } | undefined;
   #hasToldEnd = false;
@@ -103,13 +122,13 @@ export class RigService {
   #onEvent(event: RigEvent): void {
     if (event.type === 'block') this.#followProgress();
     this.#outlet.push(event);
-    // Waking a thread costs more than writing: once for all that came together, when the command has left.
-    if (this.#isWakePlanned) return;
-    this.#isWakePlanned = true;
-    setImmediate(() => {
-      this.#isWakePlanned = false;
-      this.#writer.wake();
-    });
+    // Waking a thread costs more than writing, and takes a processor that the device's command may be waiting for. So
+    // what comes with every block waits a little, and what is seldom is told when the command has left.
+    if (BULK.has(event.type)) this.#cancelWake ??= this.#options.timers.after(WAKE_MS, this.#wake);
+    else if (!this.#isWakePlanned) {
+      this.#isWakePlanned = true;
+      setImmediate(this.#wake);
+    }
   }
 
   /** The main thread made a turn: the heartbeats may go on. Without that the driver lets the arming end. */

@@ -1,12 +1,14 @@
 // The program of the thread with the device; `startRigWorker` starts it. It ends when nothing is left to do.
 import { parentPort, workerData } from 'node:worker_threads';
 import { connectMeaLink } from '../../../drivers/mea-link/connect-mea-link.js';
+import { warmUpCommands } from '../../../drivers/mea-link/warm-up.js';
 import { openTransport } from '../../../drivers/transports/open-transport.js';
 import { MeaError } from '../../../protocols/errors.js';
 import type { CancelTimer } from '../../../protocols/timers.js';
 import { createHostTimers } from './host-timers.js';
 import { isRigThreadData, type FromRigThread, type ToRigThread } from './rig-messages.js';
 import { RigService } from './rig-service.js';
+import { warmUpGate } from './warm-up-gate.js';
 import { toWireError } from './wire-error.js';
 
 const port = parentPort;
@@ -22,12 +24,17 @@ let service: RigService | undefined;
 let cancelPoll: CancelTimer = () => undefined;
 /** Twice within the interval of heartbeats: a stall is seen with the next of them. */
 const POLL_MS = 10;
+/** After so many the engine has compiled most of the way of a command. */
+const WARM_UP_ROUNDS = 1000;
 
 process.on('uncaughtException', (error) => {
   post({ type: 'ended', error: toWireError(error) });
   void end();
 });
 try {
+  // Before there is a link, because it takes this thread some 100 ms, in which no heartbeat would go.
+  await warmUpCommands(timers, WARM_UP_ROUNDS);
+  warmUpGate(WARM_UP_ROUNDS);
   const device = await connectMeaLink(
     {
       transport: openTransport(data.address, { timers }),
