@@ -2,12 +2,15 @@ import type { Experiment } from '../closed-loop/experiment.js';
 import { stimulatedElectrodes, toSafetyProfile, type Rig } from '../closed-loop/rig.js';
 import type { SafetySection } from '../closed-loop/safety-section.js';
 import { hertz, milliseconds } from '../../protocols/units.js';
-import type { ResumableSource } from '../../protocols/trial.js';
+import type { ResumableSource, TrialSource } from '../../protocols/trial.js';
 import { MeaError } from '../../protocols/errors.js';
 import type { SafetyProfile } from '../../protocols/stimulation/safety-profile.js';
 import type { Transport } from '../../protocols/mea-link/link.js';
 import { MemoryHub } from '../../protocols/mea-link/memory-link.js';
 import { createMemoryTransport } from '../../drivers/transports/memory.js';
+import { openSignalSource } from '../closed-loop/signals/signal-source.js';
+import { toLoopSettings, toSourceOptions, toTrialPulse } from '../closed-loop/signals/signal-settings.js';
+import { openVirtualRig } from '../closed-loop/signals/virtual-rig.js';
 
 /**
  * Opens the bundled emulator. This is the only file of src that loads it, and only when no rig is given or the rig says
@@ -80,27 +83,19 @@ export interface EmulatedLink {
   close(): Promise<void>;
 }
 
-/**
- * Starts the bundled emulator behind MEA-Link; its time is that of the system's clock.
- *
- * @throws MeaError `bad-input` for a rig that the emulator cannot be
- */
-export async function openEmulatedLink(rig: Rig): Promise<EmulatedLink> {
+/** The bundled emulator behind MEA-Link, its time not yet going on. */
+async function openEmulatedEnd(rig: Rig, culture: Experiment['culture'] & { readonly seed: number }) {
   assertEmulated(rig);
   const { createEmulatedRig } = await import('../../sim-device/rig/create-emulated-rig.js');
   const { EmulatedDevice } = await import('../../sim-device/firmware/emulated-device.js');
   const { DEFAULT_DEVICE_SETTINGS } = await import('../../sim-device/firmware/device-settings.js');
   const { DeviceFaults } = await import('../../sim-device/faults/device-faults.js');
-  const { paceDevice } = await import('../../sim-device/pace.js');
   const { sampleRateHz } = rig;
   const inputs = stimulatedElectrodes(rig).toSorted((a, b) => a - b);
   const device = new EmulatedDevice({
     rig: createEmulatedRig({
       culture: {
-        parameters: 'ctrl',
-        plasticity: 'free-energy',
-        condition: 'none',
-        seed: 1,
+        ...culture,
         electrodes: rig.array.rows * rig.array.columns,
         inputs: inputs.length,
         sampleRateHz: hertz(sampleRateHz),
@@ -113,16 +108,72 @@ export async function openEmulatedLink(rig: Rig): Promise<EmulatedLink> {
   });
   const hub = new MemoryHub();
   const mount = hub.listen(device.accept);
-  const ended = new AbortController();
-  const paced = paceDevice(device, { driftPpm: 0, signal: ended.signal });
   return {
+    device,
     transport: createMemoryTransport(hub),
     profile: toSafetyProfile(rig.safety === undefined ? { ...rig, safety: EXAMPLE_LIMITS } : rig),
     close: async () => {
-      ended.abort();
-      await paced;
       await device.close();
       await mount.close();
+    },
+  };
+}
+
+/**
+ * Starts the bundled emulator behind MEA-Link; its time is that of the system's clock.
+ *
+ * @throws MeaError `bad-input` for a rig that the emulator cannot be
+ */
+export async function openEmulatedLink(rig: Rig): Promise<EmulatedLink> {
+  const end = await openEmulatedEnd(rig, { parameters: 'ctrl', plasticity: 'free-energy', condition: 'none', seed: 1 });
+  const { paceDevice } = await import('../../sim-device/pace.js');
+  const ended = new AbortController();
+  const paced = paceDevice(end.device, { driftPpm: 0, signal: ended.signal });
+  return {
+    transport: end.transport,
+    profile: end.profile,
+    close: async () => {
+      ended.abort();
+      await paced;
+      await end.close();
+    },
+  };
+}
+
+/**
+ * Runs an experiment's trials on the emulator's voltages: behind its wire protocol, through pipeline and gate, in virtual
+ * time. No real electrode is behind it, so it is armed without asking.
+ *
+ * @throws MeaError `bad-input` for a rig that the emulator cannot be, or whose pulse nobody has set
+ */
+export async function openEmulatedSignals(experiment: Experiment, rig: Rig): Promise<TrialSource> {
+  const pulse = toTrialPulse(rig);
+  const { device, transport, profile, close } = await openEmulatedEnd(rig, {
+    ...experiment.culture,
+    seed: experiment.seed,
+  });
+  const virtual = await openVirtualRig(
+    {
+      transport,
+      sampleRateHz: rig.sampleRateHz,
+      advance: (ticks) => {
+        device.advance(ticks);
+      },
+    },
+    toLoopSettings(rig),
+  );
+  const source = await openSignalSource(virtual, {
+    ...toSourceOptions({ experiment, rig, profile }),
+    pulse,
+  });
+  return {
+    description: source.description,
+    nextSample: () => source.nextSample(),
+    run: (requests, signal) => source.run(requests, signal),
+    rest: (duration) => source.rest(duration),
+    close: async () => {
+      await source.close();
+      await close();
     },
   };
 }

@@ -10,7 +10,7 @@ import { experimentSchema, type Experiment } from '../closed-loop/experiment.js'
 import { mixedSourcePolicy } from '../closed-loop/pattern-policy.js';
 import { paceSource } from '../closed-loop/paced-source.js';
 import { catchUp, toRecordedRun } from '../closed-loop/recorded-run.js';
-import { rigSchema, type Rig } from '../closed-loop/rig.js';
+import { rigSchema, stimulatedElectrodes, type Rig } from '../closed-loop/rig.js';
 import { assertFitting, runExperiment, type ExperimentResult } from '../closed-loop/run-experiment.js';
 import { deferLedgerWriter, openLedgerWriter, type LedgerWriter } from '../recording/ledger-writer.js';
 import { createRunFolder, openRunFolder, type RunFolder } from '../recording/run-folder.js';
@@ -20,7 +20,7 @@ import { writeWholeFile } from '../recording/whole-file.js';
 import { analyseNamed, describeAnalyses, encode, writeResult } from './analysis-output.js';
 import { readConfigFile } from './config-file.js';
 import { configPath } from './config-path.js';
-import { openEmulator } from './emulator.js';
+import { openEmulatedSignals, openEmulator } from './emulator.js';
 import { EXIT, type CliIo, type ExitCode } from './io.js';
 import { openLog } from './log.js';
 import { programVersion } from './package-info.js';
@@ -104,9 +104,7 @@ async function startRun(command: RunCommand, io: CliIo): Promise<RunSession> {
   const experiment = withOptions(file, command);
   const rig = await readConfigFile(configPath(command.rig ?? 'emulated', 'rigs'), rigSchema);
   const clock = systemClock();
-  const emulator = await openEmulator(experiment, rig);
-  assertFitting(experiment, emulator.description);
-  const source = command.realTime ? paceSource(emulator, clock, io.signal) : emulator;
+  const source = await openSource({ experiment, rig }, command, io);
   const stamp = new Date(clock.wallMs()).toISOString().replaceAll(/[:.]/g, '-');
   const folder = createRunFolder(command.out ?? join('recordings', `${experiment.name}-${stamp}`));
   return locked(folder, async (release) => {
@@ -120,6 +118,29 @@ async function startRun(command: RunCommand, io: CliIo): Promise<RunSession> {
     const writer = openLedgerWriter({ paths: folder, batchRecords: command.ledgerBatch });
     return { folder, experiment, rig, source, writer, sink: writer, release };
   });
+}
+
+/** The emulator's counts, or its voltages, as the rig file says. */
+async function openSource(
+  { experiment, rig }: Pick<RunSession, 'experiment' | 'rig'>,
+  { realTime }: RunCommand,
+  io: CliIo,
+): Promise<TrialSource> {
+  if (rig.signal !== 'voltages') {
+    const emulator = await openEmulator(experiment, rig);
+    assertFitting(experiment, emulator.description);
+    return realTime ? paceSource(emulator, systemClock(), io.signal) : emulator;
+  }
+  if (realTime) {
+    throw new MeaError('usage', {
+      what: 'The emulator runs on voltages in virtual time only',
+      got: '--real-time',
+      where: `rig ${rig.name}`,
+      remedy: '`mea-sim serve` is a rig in real time',
+    });
+  }
+  assertFitting(experiment, { stimulatedElectrodes: stimulatedElectrodes(rig) });
+  return openEmulatedSignals(experiment, rig);
 }
 
 /** Opens a run under the lock of its folder; the lock is given back when that fails. */
@@ -157,6 +178,13 @@ async function continueRun(
 ): Promise<RunSession> {
   const recorded = readRecordedExperiment(folder);
   const { ledger, experiment, rig } = recorded;
+  if (rig.signal === 'voltages') {
+    throw new MeaError('bad-input', {
+      what: 'A run on voltages cannot be resumed yet: the state of the emulated electrodes is not saved',
+      where: folder.path,
+      remedy: 'begin a new run, or use a rig file with `signal: counts`',
+    });
+  }
   const hasEnded = ledger.records.some((record) => record.type === 'experiment-ended');
   if (hasEnded && existsSync(folder.result) && (existsSync(folder.report) || !command.report)) {
     throw new MeaError('bad-input', { what: 'The run is finished; there is nothing to resume', where: folder.path });

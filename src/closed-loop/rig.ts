@@ -16,6 +16,12 @@ export const rigSchema = z
     device: z
       .union([z.literal('emulator'), z.literal('mea-link')])
       .describe('`emulator`: the bundled emulated culture; `mea-link`: a device that speaks MEA-Link, at `address`.'),
+    signal: z
+      .enum(['counts', 'voltages'])
+      .optional()
+      .describe(
+        'What the emulator gives: `counts` of spikes, one per trial and electrode, at once (the default), or `voltages`, sample by sample, behind its wire protocol. A device always gives voltages.',
+      ),
     address: z
       .string()
       .min(1)
@@ -57,8 +63,16 @@ export const rigSchema = z
       })
       .describe('The pulse. The published amplitude and width were not found in any source at hand.'),
   })
-  .superRefine(({ array, device, address, safety }, context) => {
+  .superRefine(({ array, device, address, safety, signal }, context) => {
     const isLinked = device === 'mea-link';
+    if (isLinked && signal === 'counts') {
+      context.addIssue({
+        code: 'custom',
+        path: ['signal'],
+        message: 'voltages: a device gives nothing else',
+        input: signal,
+      });
+    }
     if (isLinked !== (address !== undefined)) {
       const message = isLinked ? 'the address of the device' : 'no address: the emulator is part of the program';
       context.addIssue({ code: 'custom', path: ['address'], message, input: address });

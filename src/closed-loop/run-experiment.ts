@@ -96,7 +96,10 @@ interface RunState {
  *
  * @throws MeaError `bad-input`
  */
-export function assertFitting(experiment: Experiment, { stimulatedElectrodes }: TrialSourceDescription): void {
+export function assertFitting(
+  experiment: Experiment,
+  { stimulatedElectrodes }: Pick<TrialSourceDescription, 'stimulatedElectrodes'>,
+): void {
   const inputCount = experiment.sources * experiment.inputsPerBlock;
   if (stimulatedElectrodes.length === inputCount) return;
   throw new MeaError('bad-input', {

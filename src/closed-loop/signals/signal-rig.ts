@@ -1,0 +1,33 @@
+import type { Observable } from 'rxjs';
+import type { AcquisitionEndResult } from '../../../drivers/mea-link/acquisition-end.js';
+import type { Configured, DeviceConfiguration } from '../../../drivers/mea-link/mea-link-device.js';
+import type { ArmRequest } from '../../../drivers/mea-link/stimulation-control.js';
+import type { Capabilities } from '../../../protocols/mea-link/messages.js';
+import type { RigEvent } from '../../pipeline/events/rig-event.js';
+import type { StimulusOutcome } from '../../pipeline/worker/rig-account.js';
+import type { StimulusRequest } from '../../pipeline/worker/rig-messages.js';
+
+/**
+ * A device with its pipeline and its gate, wherever they run: in a worker thread in real time (`RigWorker`), or in this
+ * thread in virtual time. Every method throws MeaError.
+ */
+export interface SignalRig {
+  readonly capabilities: Capabilities;
+  /** All that happens, in one order; errors with what ended it. */
+  readonly events$: Observable<RigEvent>;
+  configure(configuration: DeviceConfiguration): Promise<Configured>;
+  /** By a person's word alone. */
+  arm(request: ArmRequest): Promise<void>;
+  start(): Promise<void>;
+  stop(): Promise<AcquisitionEndResult>;
+  /** Acquisition pauses: the sample counter jumps by so many samples. */
+  rest(durationSamples: number): Promise<void>;
+  /** Gate, then device. */
+  schedule(stimulus: StimulusRequest): Promise<StimulusOutcome>;
+  /** The turn of the main loop was made: without it the device does not stay armed. */
+  reportProgress(): void;
+  /** Stimulation off, acquisition off, link off. */
+  close(): Promise<unknown>;
+  /** Lets the device's time go on until a promise is settled; in real time it goes on by itself. */
+  passTime<T>(promise: Promise<T>): Promise<T>;
+}

@@ -1,0 +1,318 @@
+import { MeaError } from '../../../protocols/errors.js';
+import type { SafetyProfile } from '../../../protocols/stimulation/safety-profile.js';
+import type { StimPattern } from '../../../protocols/stimulation/stim-pattern.js';
+import type {
+  Delivery,
+  TrialRequest,
+  TrialResponse,
+  TrialSource,
+  TrialSourceDescription,
+} from '../../../protocols/trial.js';
+import {
+  microamps,
+  sampleIndex,
+  type Microamps,
+  type Microseconds,
+  type Milliseconds,
+  type SampleIndex,
+  type Seconds,
+} from '../../../protocols/units.js';
+import type { RigEvent, RigStimulusRefused } from '../../pipeline/events/rig-event.js';
+import { toTrialResponse, type WindowedResponse } from '../../pipeline/trials/windowed-response.js';
+import type { SignalRig } from './signal-rig.js';
+
+/** A balanced pulse of two phases, the negative one first. */
+export interface TrialPulse {
+  readonly amplitudeUa: Microamps;
+  readonly phaseWidthUs: Microseconds;
+}
+
+/** How trials are carried out on a rig. */
+export interface SignalSourceOptions {
+  /** Recording-electrode index of each input. */
+  readonly stimulatedElectrodes: readonly number[];
+  readonly pulse: TrialPulse;
+  readonly responseWindowMs: readonly [first: Milliseconds, end: Milliseconds];
+  readonly trialPeriodMs: Milliseconds;
+  readonly safetyProfile: SafetyProfile;
+  readonly blockFrames: number;
+  /** From the start of an acquisition to the first trial: the noise of every electrode is known by then. */
+  readonly settleMs: Milliseconds;
+}
+
+/** A stimulus is given to the device so long before it is due; a device may be armed for less than a second ahead. */
+const LEAD_MS = 200;
+/** From the end of a rest to the first trial: filters swing in, and the baseline window is seen. */
+const AFTER_REST_MS = 500;
+/** Pattern slots that trials take in turns: the next one is filled while the last still waits. */
+const SLOTS_IN_TURNS = 2;
+
+/**
+ * Configures, starts and arms a rig, and makes a source of trials of it: each stimulus is scheduled on the device's
+ * clock, counts come from its samples. Arming is what the caller's person asked for; nothing arms again.
+ *
+ * @throws MeaError as the rig; `bad-input` for a rig without a stimulator or electrodes that it cannot pulse. Its `run`
+ * throws `refused` for a stimulus that the gate does not let pass, `link` when the device is no longer the armed one
+ */
+export async function openSignalSource(rig: SignalRig, options: SignalSourceOptions): Promise<TrialSource> {
+  assertElectrodes(rig, options);
+  const { blockFrames, safetyProfile } = options;
+  const source = new SignalSource(rig, options);
+  const { profileHash } = await rig.configure({ blockFrames, safetyProfile });
+  await rig.start();
+  await rig.arm({ serialNumber: rig.capabilities.serialNumber, profileHash });
+  return source;
+}
+
+/** Trials on a rig, one after the other. A class because responses come while nobody has asked for them yet. */
+class SignalSource implements TrialSource {
+  readonly description: TrialSourceDescription;
+  readonly #rig: SignalRig;
+  readonly #options: SignalSourceOptions;
+  /** (stimulus id) who waits for its response. */
+  readonly #responses = new Map<number, (response: WindowedResponse) => void>();
+  /** Who waits for anything, to be told of a failure. */
+  readonly #fails = new Set<(error: Error) => void>();
+  /** The earliest sample of a next trial; NaN before the device has said where it begins. */
+  #next = Number.NaN;
+  /** The newest sample of the device. */
+  #now = 0;
+  /** Called when the device has got further. */
+  #onMove: (() => void) | undefined;
+  #failure: Error | undefined;
+  #slot = 0;
+
+  constructor(rig: SignalRig, options: SignalSourceOptions) {
+    const { device, firmware, channels, sampleRateHz, emulated } = rig.capabilities;
+    this.#rig = rig;
+    this.#options = options;
+    this.description = {
+      provenance: emulated ? 'emulated' : 'real',
+      device: `${device} ${firmware}`,
+      electrodes: channels,
+      stimulatedElectrodes: [...options.stimulatedElectrodes],
+      sampleRateHz,
+      responseWindowMs: options.responseWindowMs,
+    };
+    rig.events$.subscribe({
+      next: (event) => {
+        this.#onEvent(event);
+      },
+      error: (error: unknown) => {
+        this.#fail(error instanceof Error ? error : new MeaError('internal', { what: String(error) }));
+      },
+      complete: () => {
+        this.#fail(new MeaError('link', { what: 'The rig has said its last' }));
+      },
+    });
+  }
+
+  nextSample(): SampleIndex {
+    return sampleIndex(this.#next);
+  }
+
+  async *run(requests: readonly TrialRequest[], signal: AbortSignal): AsyncGenerator<TrialResponse, void, undefined> {
+    this.#assertRequests(requests);
+    for (const request of requests) {
+      signal.throwIfAborted();
+      yield await this.#carryOut(request, signal);
+    }
+  }
+
+  async rest(duration: Seconds): Promise<void> {
+    await this.#until(this.#next);
+    const samples = Math.round(duration * this.description.sampleRateHz);
+    if (samples > 0) await this.#rig.rest(samples);
+  }
+
+  async close(): Promise<void> {
+    await this.#rig.close();
+  }
+
+  async #carryOut({ session, trial, inputs, atSample }: TrialRequest, signal: AbortSignal): Promise<TrialResponse> {
+    const where = `session ${session}, trial ${trial}`;
+    await this.#until(atSample - this.#samplesOf(LEAD_MS), signal);
+    const outcome = await this.#rig.schedule({
+      pattern: this.#patternOf(inputs),
+      at: { type: 'sample', sample: atSample },
+      label: where,
+    });
+    this.#next = atSample + this.#samplesOf(this.#options.trialPeriodMs);
+    if (outcome.type === 'stimulus-refused') return this.#describeRefusal(outcome, { session, trial, atSample });
+    const response = await this.#rig.passTime(this.#responseTo(outcome.stimulusId, signal));
+    return toTrialResponse(response, { session, trial });
+  }
+
+  /**
+   * A trial whose stimulus the device did not take: never data, and its counts say nothing. What the gate refuses it
+   * would refuse again.
+   */
+  #describeRefusal(
+    { by, reason, message }: RigStimulusRefused,
+    { session, trial, atSample }: Pick<TrialRequest, 'session' | 'trial' | 'atSample'>,
+  ): TrialResponse {
+    if (by === 'gate') {
+      throw new MeaError('refused', {
+        what: 'The safety gate refuses the stimulus of a trial',
+        got: message,
+        where: `session ${session}, trial ${trial}`,
+        remedy: 'change the pulse or the experiment; the limits are those of the array',
+      });
+    }
+    const [first, end] = this.#options.responseWindowMs;
+    // Of a command that failed on its way nobody knows whether it left.
+    const known: Delivery = reason === 'late' ? 'late' : 'refused';
+    const delivery = by === 'driver' ? 'missing' : known;
+    return {
+      session,
+      trial,
+      delivery,
+      deliveredSample: atSample,
+      window: [sampleIndex(atSample + this.#samplesOf(first)), sampleIndex(atSample + this.#samplesOf(end))],
+      counts: new Uint16Array(this.description.electrodes),
+      blindFraction: new Float32Array(this.description.electrodes).fill(1),
+    };
+  }
+
+  #patternOf(inputs: Uint8Array): StimPattern {
+    const { stimulatedElectrodes, pulse } = this.#options;
+    const { amplitudeUa, phaseWidthUs } = pulse;
+    const negative = { currentUa: microamps(-1 * amplitudeUa), durationUs: phaseWidthUs };
+    const positive = { currentUa: amplitudeUa, durationUs: phaseWidthUs };
+    this.#slot = (this.#slot + 1) % SLOTS_IN_TURNS;
+    const electrodes = stimulatedElectrodes.filter((_, input) => inputs[input] === 1).sort((a, b) => a - b);
+    return { slot: this.#slot, pulses: electrodes.map((electrode) => ({ electrode, phases: [negative, positive] })) };
+  }
+
+  #responseTo(stimulusId: number, signal: AbortSignal): Promise<WindowedResponse> {
+    return this.#wait(signal, (resolve) => {
+      this.#responses.set(stimulusId, resolve);
+      return () => this.#responses.delete(stimulusId);
+    });
+  }
+
+  /** Resolves when the device has got to a sample. */
+  async #until(sample: number, signal?: AbortSignal): Promise<void> {
+    if (this.#now >= sample) return;
+    const there = this.#wait<true>(signal, (resolve) => {
+      this.#onMove = () => {
+        if (this.#now >= sample) resolve(true);
+      };
+      return () => (this.#onMove = undefined);
+    });
+    await this.#rig.passTime(there);
+  }
+
+  /** A promise that the rig's failure and the signal reject; `begin` gives what is to be done when it is settled. */
+  #wait<T>(signal: AbortSignal | undefined, begin: (resolve: (value: T) => void) => () => unknown): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const end = begin((value) => {
+        finish();
+        resolve(value);
+      });
+      const fail = (error: Error): void => {
+        finish();
+        reject(error);
+      };
+      const onAbort = (): void => {
+        fail(toError(signal?.reason));
+      };
+      const finish = (): void => {
+        this.#fails.delete(fail);
+        signal?.removeEventListener('abort', onAbort);
+        end();
+      };
+      this.#fails.add(fail);
+      signal?.addEventListener('abort', onAbort);
+      if (this.#failure !== undefined) fail(this.#failure);
+      else if (signal?.aborted === true) onAbort();
+    });
+  }
+
+  #onEvent(event: RigEvent): void {
+    this.#rig.reportProgress();
+    const { type } = event;
+    if (type === 'block') this.#moveTo(event.firstSample + event.frames);
+    // Where the blocks themselves stay with a worker.
+    else if (type === 'spikes') this.#moveTo(Math.max(this.#now, event.batch.to));
+    else if (type === 'stream-started') this.#beginAt(event.firstSample, this.#options.settleMs);
+    else if (type === 'rested') this.#beginAt(event.toSample, AFTER_REST_MS);
+    else if (type === 'windowed-response') this.#responses.get(event.stimulusId)?.(event);
+    else this.#followTrouble(event);
+  }
+
+  #moveTo(sample: number): void {
+    this.#now = sample;
+    this.#onMove?.();
+  }
+
+  #beginAt(sample: number, pauseMs: number): void {
+    this.#next = sample + this.#samplesOf(pauseMs);
+    this.#moveTo(sample);
+  }
+
+  /** What the device says that ends an experiment: nothing arms again by itself. */
+  #followTrouble(event: RigEvent): void {
+    const ended = (got: string): MeaError =>
+      new MeaError('link', {
+        what: 'The rig is no longer the one that was armed',
+        got,
+        remedy: 'see to the rig, then begin anew or go on with --resume',
+      });
+    if (event.type === 'device-restarted') this.#fail(ended(`another boot of the device (${event.bootId})`));
+    if (event.type === 'link-failed') this.#fail(ended(event.message));
+    if (event.type === 'main-stalled') this.#fail(ended(`a stall of ${event.stalledMs.toFixed(0)} ms`));
+  }
+
+  #fail(error: Error): void {
+    this.#failure ??= error;
+    for (const fail of [...this.#fails]) fail(this.#failure);
+  }
+
+  #samplesOf(ms: number): number {
+    return Math.round((ms * this.description.sampleRateHz) / 1000);
+  }
+
+  #assertRequests(requests: readonly TrialRequest[]): void {
+    let least = this.#next;
+    for (const { session, trial, inputs, atSample } of requests) {
+      const where = `session ${session}, trial ${trial}`;
+      const wanted = this.#options.stimulatedElectrodes.length;
+      if (inputs.length !== wanted) {
+        throw badRequest('another number of inputs than the rig', [inputs.length, wanted], where);
+      }
+      if (!(Number.isSafeInteger(atSample) && atSample >= least)) {
+        throw badRequest('a sample that comes too early', [atSample, `${least} or later`], where);
+      }
+      least = atSample + this.#samplesOf(LEAD_MS);
+    }
+  }
+}
+
+function assertElectrodes({ capabilities }: SignalRig, { stimulatedElectrodes }: SignalSourceOptions): void {
+  const { stimulation, channels } = capabilities;
+  if (stimulation === null || channels === 0) {
+    throw new MeaError('bad-input', {
+      what: 'Trials need a device that stimulates and records',
+      got: `${channels} channels, ${stimulation === null ? 'no stimulator' : 'a stimulator'}`,
+      where: `device ${capabilities.device}`,
+    });
+  }
+  const unable = stimulatedElectrodes.filter((electrode) => !stimulation.electrodes.includes(electrode));
+  if (unable.length === 0) return;
+  throw new MeaError('bad-input', {
+    what: 'The device cannot pulse electrodes of the rig file',
+    got: unable.join(', '),
+    wanted: stimulation.electrodes.join(', '),
+    where: `device ${capabilities.device}`,
+    remedy: 'change `stimulated` in the rig file',
+  });
+}
+
+function toError(reason: unknown): Error {
+  return reason instanceof Error ? reason : new MeaError('internal', { what: String(reason) });
+}
+
+function badRequest(what: string, [got, wanted]: readonly [unknown, unknown], where: string): MeaError {
+  return new MeaError('bad-input', { what: `A trial has ${what}`, got: String(got), wanted: String(wanted), where });
+}

@@ -1,0 +1,91 @@
+import { Subject } from 'rxjs';
+import { connectMeaLink } from '../../../drivers/mea-link/connect-mea-link.js';
+import { MeaError } from '../../../protocols/errors.js';
+import type { Transport } from '../../../protocols/mea-link/link.js';
+import type { RigEvent } from '../../pipeline/events/rig-event.js';
+import { RigLoop } from '../../pipeline/worker/rig-loop.js';
+import type { RigLoopSettings } from '../../pipeline/worker/rig-settings.js';
+import { createVirtualTimers } from '../../../protocols/virtual-timers.js';
+import type { SignalRig } from './signal-rig.js';
+
+/** A device whose time goes on only when it is told to. */
+export interface SteppedDevice {
+  readonly transport: Transport;
+  readonly sampleRateHz: number;
+  /** Lets so many ticks of the sample clock pass. */
+  advance(ticks: number): void;
+}
+
+/** Device time between two looks at what is waited for, in ms: shorter than a device's watchdog by far. */
+const STEP_MS = 10;
+/** A promise that is not settled after so much device time never will be. */
+const MAX_WAIT_MS = 3_600_000;
+
+/**
+ * Connects to a device and runs pipeline and gate in this thread. Its time and the driver's are virtual and go on
+ * together in steps: as fast as the machine can, and the same on every run.
+ *
+ * @throws MeaError as `connectMeaLink` and `RigLoop`
+ */
+export async function openVirtualRig(device: SteppedDevice, settings: RigLoopSettings): Promise<SignalRig> {
+  const timers = createVirtualTimers();
+  const ticks = Math.round((STEP_MS * device.sampleRateHz) / 1000);
+  const passTime = async <T>(promise: Promise<T>, onStep: () => void = () => undefined): Promise<T> => {
+    const settled = { is: false };
+    const settle = (): void => {
+      settled.is = true;
+    };
+    promise.then(settle, settle);
+    for (let passedMs = 0; !isSettled(settled); passedMs += STEP_MS) {
+      if (passedMs > MAX_WAIT_MS) {
+        throw new MeaError('deadline', { what: 'Nothing came of a request to the device', got: `${passedMs} ms` });
+      }
+      device.advance(ticks);
+      onStep();
+      await timers.advanceAsync(STEP_MS);
+    }
+    return promise;
+  };
+  const link = await passTime(
+    connectMeaLink(
+      { transport: device.transport, timers, client: 'meactl run', options: settings.driver ?? {} },
+      new AbortController().signal,
+    ),
+  );
+  const events$ = new Subject<RigEvent>();
+  const loop = new RigLoop({
+    device: link,
+    timers,
+    settings,
+    onEvent: (event) => {
+      events$.next(event);
+    },
+    onFailure: (error) => {
+      events$.error(error);
+    },
+  });
+  const inTime = <T>(promise: Promise<T>): Promise<T> =>
+    passTime(promise, () => {
+      link.reportProgress();
+    });
+  return {
+    capabilities: link.capabilities,
+    events$,
+    configure: (configuration) => inTime(loop.configure(configuration)),
+    arm: (request) => inTime(loop.arm(request)),
+    start: () => inTime(loop.start()),
+    stop: () => inTime(loop.stop()),
+    rest: (durationSamples) => inTime(link.rest(durationSamples)),
+    schedule: ({ label, ...wish }) =>
+      inTime(loop.schedule({ ...wish, origin: { type: 'request', ...(label !== undefined && { label }) } })),
+    reportProgress: () => {
+      link.reportProgress();
+    },
+    close: () => inTime(loop.close()),
+    passTime: inTime,
+  };
+}
+
+function isSettled({ is }: { readonly is: boolean }): boolean {
+  return is;
+}

@@ -1,0 +1,208 @@
+import { describe, expect, it } from 'vitest';
+import { createMemoryTransport } from '../drivers/transports/memory.js';
+import { MemoryHub } from '../protocols/mea-link/memory-link.js';
+import { drawPattern } from '../protocols/mixed-sources.js';
+import { openRandomStream } from '../protocols/random.js';
+import type { SafetyProfile } from '../protocols/stimulation/safety-profile.js';
+import type { TrialRequest, TrialResponse, TrialSource } from '../protocols/trial.js';
+import { microamps, microseconds, milliseconds, sampleIndex, seconds } from '../protocols/units.js';
+import { createEmulatedCultureSource } from '../sim-device/emulated-culture-source.js';
+import { DeviceFaults } from '../sim-device/faults/device-faults.js';
+import { parseFaults } from '../sim-device/faults/fault-settings.js';
+import { DEFAULT_DEVICE_SETTINGS } from '../sim-device/firmware/device-settings.js';
+import { EmulatedDevice } from '../sim-device/firmware/emulated-device.js';
+import { createEmulatedRig } from '../sim-device/rig/create-emulated-rig.js';
+import type { TruthRecord } from '../sim-device/rig/spike-event.js';
+import { openSignalSource } from '../src/closed-loop/signals/signal-source.js';
+import { openVirtualRig } from '../src/closed-loop/signals/virtual-rig.js';
+import { createWideProfile } from './helpers/wide-profile.js';
+
+const CULTURE = {
+  parameters: 'ctrl',
+  plasticity: 'free-energy',
+  condition: 'none',
+  seed: 11,
+  electrodes: 16,
+  inputs: 8,
+} as const;
+const TRIALS = 24;
+const PERIOD = 20_000;
+
+interface Opened {
+  readonly source: TrialSource;
+  readonly truth: readonly TruthRecord[];
+}
+
+async function open({
+  blockFrames = 200,
+  limits = {},
+  faults = [],
+}: {
+  readonly blockFrames?: number;
+  readonly limits?: Partial<SafetyProfile>;
+  readonly faults?: readonly string[];
+} = {}): Promise<Opened> {
+  const truth: TruthRecord[] = [];
+  const rig = createEmulatedRig({ culture: CULTURE, onTruth: (record) => truth.push(record) });
+  const device = new EmulatedDevice({
+    rig,
+    settings: DEFAULT_DEVICE_SETTINGS,
+    faults: new DeviceFaults(parseFaults(faults), { seed: 1, sampleRateHz: rig.sampleRateHz }),
+    bootId: 1,
+  });
+  const hub = new MemoryHub();
+  hub.listen(device.accept);
+  const virtual = await openVirtualRig(
+    {
+      transport: createMemoryTransport(hub),
+      sampleRateHz: rig.sampleRateHz,
+      advance: (ticks) => {
+        device.advance(ticks);
+      },
+    },
+    { detector: { deadMs: 0.8 } },
+  );
+  const source = await openSignalSource(virtual, {
+    stimulatedElectrodes: rig.stimulatedElectrodes,
+    pulse: { amplitudeUa: microamps(20), phaseWidthUs: microseconds(200) },
+    responseWindowMs: [milliseconds(10), milliseconds(30)],
+    trialPeriodMs: milliseconds(1000),
+    safetyProfile: createWideProfile(rig.stimulatedElectrodes, limits),
+    blockFrames,
+    settleMs: milliseconds(3000),
+  });
+  return { source, truth };
+}
+
+/** The trials of a session of two mixed sources, from a source's next sample on. */
+function requestsFor(source: TrialSource, trials = TRIALS, session = 0): TrialRequest[] {
+  const design = { sourceCount: 2, mixing: 0.25, inputsPerBlock: 4 };
+  const { inputs } = drawPattern(design, trials, openRandomStream(3, 'pattern'));
+  const first = source.nextSample();
+  return Array.from({ length: trials }, (_, trial) => ({
+    session,
+    trial,
+    inputs: inputs.slice(8 * trial, 8 * (trial + 1)),
+    atSample: sampleIndex(first + trial * PERIOD),
+  }));
+}
+
+async function carryOut(source: TrialSource, requests: readonly TrialRequest[]): Promise<TrialResponse[]> {
+  const responses: TrialResponse[] = [];
+  for await (const response of source.run(requests, new AbortController().signal)) responses.push(response);
+  return responses;
+}
+
+function correlate(a: readonly number[], b: readonly number[]): number {
+  const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const [ma, mb] = [mean(a), mean(b)];
+  const sum = (of: (i: number) => number): number => a.reduce((total, _, i) => total + of(i), 0);
+  const scale = Math.sqrt(sum((i) => (a[i]! - ma) ** 2) * sum((i) => (b[i]! - mb) ** 2));
+  return sum((i) => (a[i]! - ma) * (b[i]! - mb)) / scale;
+}
+
+describe('trials on a rig, from voltages', () => {
+  it('are delivered at the samples asked for, and counted from what the electrodes show', async () => {
+    const { source, truth } = await open();
+    expect(source.description).toMatchObject({ provenance: 'emulated', electrodes: 16, sampleRateHz: 20_000 });
+    const requests = requestsFor(source);
+    const responses = await carryOut(source, requests);
+    await source.close();
+    expect(responses.map(({ trial, deliveredSample }) => [trial, deliveredSample])).toEqual(
+      requests.map(({ trial, atSample }) => [trial, atSample]),
+    );
+    const stimuli = truth.filter((record) => record.type === 'stimulus');
+    expect(stimuli.map(({ sample }) => sample)).toEqual(requests.map(({ atSample }) => atSample));
+    responses.forEach(({ delivery, window }, k) => {
+      const { inputs, atSample } = requests[k]!;
+      expect(delivery).toBe(inputs.includes(1) ? 'delivered' : 'nothing-as-asked');
+      expect(window).toEqual([atSample + 200, atSample + 600]);
+    });
+    // The trial-level culture of the same seed counts the same spikes, without electrodes and noise in between.
+    const culture = createEmulatedCultureSource({
+      ...CULTURE,
+      stimulatedElectrodes: source.description.stimulatedElectrodes,
+    });
+    const counted = await carryOut(culture, requestsFor(culture));
+    const sums = (all: readonly TrialResponse[]): number[] =>
+      all.map(({ counts }) => counts.reduce((sum, count) => sum + count, 0));
+    expect(sums(counted).reduce((a, b) => a + b)).toBeGreaterThan(100);
+    expect(correlate(sums(responses), sums(counted))).toBeGreaterThan(0.9);
+  });
+
+  it('are the same again, and in blocks of any length', async () => {
+    const runs: TrialResponse[][] = [];
+    for (const blockFrames of [200, 200, 20, 70]) {
+      const { source } = await open({ blockFrames });
+      runs.push(await carryOut(source, requestsFor(source, 6)));
+      await source.close();
+    }
+    expect(runs[0]!.some(({ counts }) => counts.some((count) => count > 0))).toBe(true);
+    for (const run of runs.slice(1)) expect(run).toEqual(runs[0]);
+  });
+
+  it('go on after a rest, which moves the sample counter on', async () => {
+    const { source } = await open();
+    const before = await carryOut(source, requestsFor(source, 3));
+    await source.rest(seconds(244));
+    expect(source.nextSample()).toBeGreaterThan(before.at(-1)!.deliveredSample + 244 * 20_000);
+    const requests = requestsFor(source, 3, 1);
+    const after = await carryOut(source, requests);
+    await source.close();
+    expect(after.map(({ delivery }) => delivery)).toEqual(before.map(({ delivery }) => delivery));
+    expect(after.map(({ deliveredSample }) => deliveredSample)).toEqual(requests.map(({ atSample }) => atSample));
+  });
+
+  it('end with the words of the gate where it does not let their stimulus pass', async () => {
+    const { source, truth } = await open({ limits: { maxCurrentUa: microamps(10) } });
+    await expect(carryOut(source, requestsFor(source, 3))).rejects.toThrow(/safety gate refuses .* current: /);
+    await source.close();
+    expect(truth.filter(({ type }) => type === 'stimulus')).toEqual([]);
+  });
+
+  it('are no data where the device does not take their stimulus', async () => {
+    const { source, truth } = await open({ faults: ['refuse-stimulus=1'] });
+    const responses = await carryOut(source, requestsFor(source, 3));
+    await source.close();
+    for (const { delivery, counts, blindFraction } of responses) {
+      expect(delivery).toBe('refused');
+      expect([...counts, ...blindFraction!]).toEqual([...Array<number>(16).fill(0), ...Array<number>(16).fill(1)]);
+    }
+    expect(truth.filter(({ type }) => type === 'stimulus')).toEqual([]);
+  });
+
+  it('end between two trials when the signal says so, with its reason', async () => {
+    const { source, truth } = await open();
+    const stop = new AbortController();
+    const requests = requestsFor(source, 5);
+    const seen: number[] = [];
+    const run = async (): Promise<void> => {
+      for await (const { trial } of source.run(requests, stop.signal)) {
+        seen.push(trial);
+        if (trial === 1) stop.abort(new Error('enough'));
+      }
+    };
+    await expect(run()).rejects.toThrow('enough');
+    expect(seen).toEqual([0, 1]);
+    await source.close();
+    expect(truth.filter(({ type }) => type === 'stimulus')).toHaveLength(2);
+  });
+
+  it('cannot be asked for in the past, or with other inputs than the rig has', async () => {
+    const { source } = await open();
+    const [request] = requestsFor(source, 1);
+    const early = { ...request!, atSample: sampleIndex(source.nextSample() - 1) };
+    await expect(carryOut(source, [early])).rejects.toThrow('too early');
+    await expect(carryOut(source, [{ ...request!, inputs: new Uint8Array(3) }])).rejects.toThrow('got 3, expected 8');
+    await source.close();
+  });
+
+  it('fail when the device boots anew: nothing arms again by itself', async () => {
+    const { source, truth } = await open({ faults: ['brown-out=6000:50'] });
+    await expect(carryOut(source, requestsFor(source))).rejects.toThrow('no longer the one that was armed');
+    const stimuli = truth.filter(({ type }) => type === 'stimulus').length;
+    expect(stimuli).toBeLessThan(TRIALS);
+    await source.close();
+    expect(truth.filter(({ type }) => type === 'stimulus')).toHaveLength(stimuli);
+  });
+});
