@@ -34,6 +34,9 @@ interface Run {
   readonly gridUs: readonly number[];
   readonly nativeUs: readonly number[];
   readonly refused: number;
+  /** The device's process wanted to run and got no processor: in all, and at most. */
+  readonly heldUpMs: number;
+  readonly longestHoldMs: number;
   readonly latency: LatencyFigures;
   /** Blocks that the worker looked at meanwhile. */
   readonly blocks: number;
@@ -55,6 +58,10 @@ for (const isBusy of [false, true]) {
   printLine(
     `  commands ${run.loopUs.length} in ${run.blocks} blocks, ` +
       `not sent because the last was unanswered ${run.busy}, late at the device ${run.refused}, events lost on the way to the main thread ${run.lost}`,
+  );
+  printLine(
+    `  the device's process was kept from running for ${run.heldUpMs.toFixed(0)} ms in all, ` +
+      `${run.longestHoldMs.toFixed(0)} ms at most, for want of a processor`,
   );
   const { detect, decide, send, acknowledge, loop, trial } = run.latency;
   for (const [step, figures] of Object.entries({ detect, decide, send, acknowledge, loop, trial })) {
@@ -81,7 +88,7 @@ async function measure(isBusy: boolean): Promise<Run> {
   const rig = await startRigWorker({
     address,
     client: 'loop latency',
-    driver: { mainStallMs: 2000, armedForMs: 1000 },
+    driver: { mainStallMs: 2000, armedForMs: 1000, silenceMs: 2000 },
     detector: { noise: { mode: 'adaptive', settleMs: 1000 }, artefacts: { mode: 'off' } },
     streams: { rates: { intervalMs: milliseconds(100) }, traces: { samplesPerPoint: 200, pointsPerTrace: 10 } },
     rules: [
@@ -213,11 +220,17 @@ async function collect({ stdout }: ChildProcess): Promise<readonly number[]> {
   return late;
 }
 
-function readReport(report: unknown): { readonly loopUs: readonly number[]; readonly refused: number } {
-  if (typeof report !== 'object' || report === null || !('latenciesUs' in report) || !('refused' in report)) {
-    throw new Error('the device told nothing');
-  }
-  return { loopUs: toNumbers(report.latenciesUs), refused: Number(report.refused) };
+function readReport(report: unknown): Pick<Run, 'loopUs' | 'refused' | 'heldUpMs' | 'longestHoldMs'> {
+  const read = (name: string): unknown => {
+    if (typeof report === 'object' && report !== null && name in report) return Reflect.get(report, name);
+    throw new Error(`the device told nothing of ${name}`);
+  };
+  return {
+    loopUs: toNumbers(read('latenciesUs')),
+    refused: Number(read('refused')),
+    heldUpMs: Number(read('heldUpMs')),
+    longestHoldMs: Number(read('longestHoldMs')),
+  };
 }
 
 function toNumbers(value: unknown): readonly number[] {

@@ -1,7 +1,8 @@
 // An emulated device in a process of its own that measures how fast its controller is: LATENCY_DEVICE CHANNELS LEAD. It
 // serves over TCP on loopback and prints its address. A stimulus is due LEAD samples after the end of the block that it
 // answers, so that its sample tells which block that was. On `report` at stdin it prints, as one line of JSON, for each
-// trigger the microseconds from that block's being given to the socket to the trigger's being heard; then it ends.
+// trigger the microseconds from that block's being given to the socket to the trigger's being heard, and how long it
+// was itself kept from running; then it ends.
 import { createInterface } from 'node:readline';
 import { DeviceFaults } from '../../sim-device/faults/device-faults.js';
 import { DEFAULT_DEVICE_SETTINGS } from '../../sim-device/firmware/device-settings.js';
@@ -14,6 +15,9 @@ import { systemTimers } from '../../src/timers.js';
 const [channels = 64, lead = 400] = process.argv.slice(2).map(Number);
 /** Times of so many blocks are kept. */
 const KEPT = 4096;
+/** Between two looks at the processor's time; a process that comes so much later without having used it was held up. */
+const LOOK_MS = 5;
+const HELD_MS = 5;
 
 const timers = systemTimers();
 const rig = createEmulatedRig({
@@ -65,6 +69,21 @@ const device = new EmulatedDevice({
     },
   },
 });
+/** Times in which this process wanted to run and did not get a processor: they are in the latencies, and not to be hidden. */
+let heldUpMs = 0;
+let longestHoldMs = 0;
+let lookedMs = performance.now();
+let used = process.cpuUsage();
+const watch = setInterval(() => {
+  const { user, system } = process.cpuUsage(used);
+  const heldMs = performance.now() - lookedMs - LOOK_MS - (user + system) / 1000;
+  if (heldMs > HELD_MS) {
+    heldUpMs += heldMs;
+    longestHoldMs = Math.max(longestHoldMs, heldMs);
+  }
+  lookedMs = performance.now();
+  used = process.cpuUsage();
+}, LOOK_MS);
 const ended = new AbortController();
 const mount = await openMount(
   'tcp://127.0.0.1:0',
@@ -82,9 +101,12 @@ const mount = await openMount(
 );
 process.stdout.write(`${mount.address}\n`);
 createInterface({ input: process.stdin }).on('line', (line) => {
-  if (line === 'clear') latenciesUs.length = 0;
+  if (line === 'clear') {
+    latenciesUs.length = 0;
+    heldUpMs = longestHoldMs = 0;
+  }
   if (line !== 'report') return;
-  process.stdout.write(`${JSON.stringify({ latenciesUs, refused })}\n`);
+  process.stdout.write(`${JSON.stringify({ latenciesUs, refused, heldUpMs, longestHoldMs })}\n`);
   ended.abort();
 });
 // Whoever started this process is gone: so is its purpose.
@@ -93,3 +115,4 @@ await paceDevice(device, { driftPpm: 0, signal: ended.signal });
 await device.close();
 await mount.close();
 process.stdin.destroy();
+clearInterval(watch);
