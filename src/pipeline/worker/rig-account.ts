@@ -171,7 +171,10 @@ export class RigAccount {
       const answer = await answered;
       notes.acknowledged(stimulusId);
       if (answer.type === 'scheduled') return { type: 'stimulus-scheduled', sample: answer.sample, ...said };
-      return this.#onRefusal(answer, said);
+      if (answer.reason !== 'not-armed' || device.isArmed) return this.#onRefusal(answer, said);
+      // The driver's own word: the arming ended while the command was under way. It may have been taken before that; if the
+      // device dropped it, its `stimulus-dropped` takes it out of the account.
+      return { type: 'stimulus-refused', by: 'driver', reason: answer.reason, message: answer.message, ...said };
     } catch (error) {
       notes.acknowledged(stimulusId);
       // Nobody knows whether it leaves: it stays in the account.

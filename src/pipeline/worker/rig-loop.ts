@@ -192,6 +192,10 @@ export class RigLoop {
         this.#handOn(event, blocks);
       },
       error,
+      // Or the trial windows would never learn of the end, and keep what is open.
+      complete: () => {
+        this.#scheduled$.complete();
+      },
     });
     for (const stream$ of streams) stream$.subscribe({ next: this.#options.onEvent, error });
     if (this.#failure !== undefined) throw toError(this.#failure.reason);

@@ -1,0 +1,100 @@
+import { describe, expect, it } from 'vitest';
+import { openBench, PROFILE, type Bench } from '../../../tests/helpers/driver-bench.js';
+import { sampleIndex } from '../../../protocols/units.js';
+import type { SafetyProfile } from '../../../protocols/stimulation/safety-profile.js';
+import { createBalancedPulse } from '../../../tests/helpers/wide-profile.js';
+import type { RigEvent } from '../events/rig-event.js';
+import { RigLoop } from './rig-loop.js';
+
+const WISH = {
+  pattern: { slot: 0, pulses: [createBalancedPulse(0)] },
+  at: { type: 'now' },
+  origin: { type: 'request' },
+} as const;
+
+interface Opened extends Omit<Bench, 'events'> {
+  readonly loop: RigLoop;
+  readonly events: readonly RigEvent[];
+  readonly arm: () => Promise<void>;
+}
+
+async function openLoop(limits: Partial<SafetyProfile> = {}): Promise<Opened> {
+  const bench = await openBench({ mainStallMs: 1e6 });
+  const { device, timers, settle, fake } = bench;
+  const events: RigEvent[] = [];
+  const loop = new RigLoop({
+    device,
+    timers,
+    settings: {},
+    onEvent: (event) => events.push(event),
+    onFailure: (error) => {
+      throw error;
+    },
+  });
+  const { profileHash } = await settle(loop.configure({ blockFrames: 2, safetyProfile: { ...PROFILE, ...limits } }));
+  await settle(loop.start());
+  const arm = (): Promise<void> => settle(loop.arm({ serialNumber: fake.capabilities.serialNumber, profileHash }));
+  await arm();
+  return { ...bench, loop, events, arm };
+}
+
+describe('a stimulus whose arming ends while its command is under way', () => {
+  it.each(['abort', 'disarm'] as const)('stays in the account after %s: it may have left', async (end) => {
+    const { device, fake, loop, settle, arm } = await openLoop({ maxStimuliPerSession: 1 });
+    fake.script = ({ type }) => (type === 'trigger' ? 'silent' : undefined);
+    const asked = loop.schedule(WISH);
+    await settle(device[end]());
+    expect(await settle(asked)).toMatchObject({
+      type: 'stimulus-refused',
+      by: 'driver',
+      reason: 'not-armed',
+      stimulusId: 1,
+    });
+    fake.script = () => undefined;
+    await arm();
+    const again = await settle(loop.schedule(WISH));
+    expect(again).toMatchObject({ type: 'stimulus-refused', by: 'gate' });
+    expect(again.type === 'stimulus-refused' && again.message).toContain('session-stimuli');
+    await settle(loop.close());
+  });
+
+  it('leaves the account when the device says that it dropped it', async () => {
+    const { device, fake, loop, settle, arm } = await openLoop({ maxStimuliPerSession: 1 });
+    fake.script = ({ type }) => (type === 'trigger' ? 'silent' : undefined);
+    const asked = loop.schedule(WISH);
+    await settle(device.abort());
+    await settle(asked);
+    fake.emit({ type: 'stimulus-dropped', stimulusId: 1, atSample: sampleIndex(0), reason: 'aborted', message: '' });
+    fake.script = () => undefined;
+    await arm();
+    expect(await settle(loop.schedule(WISH))).toMatchObject({ type: 'stimulus-scheduled', stimulusId: 2 });
+    await settle(loop.close());
+  });
+
+  it('leaves the account when the device, still armed, refuses it', async () => {
+    const { fake, loop, settle } = await openLoop({ maxStimuliPerSession: 1 });
+    fake.script = ({ type }) =>
+      type === 'trigger' ? { type: 'refused', reason: 'not-armed', message: 'not armed' } : undefined;
+    expect(await settle(loop.schedule(WISH))).toMatchObject({ by: 'device', reason: 'not-armed' });
+    fake.script = () => undefined;
+    expect(await settle(loop.schedule(WISH))).toMatchObject({ type: 'stimulus-scheduled' });
+    await settle(loop.close());
+  });
+});
+
+describe('the end of a loop', () => {
+  it('closes the trial windows that are open, also where the device does not answer any more', async () => {
+    const { fake, loop, settle, timers, events } = await openLoop();
+    fake.acquire(10);
+    fake.emit({ type: 'stimulus-delivered', stimulusId: 1, sample: sampleIndex(30), slot: 0, electrodes: [0] });
+    fake.acquire(20);
+    await timers.advanceAsync(5);
+    fake.isHalfOpen = true;
+    await settle(loop.close());
+    expect(events.filter(({ type }) => type === 'stream-ended')).toEqual([]);
+    const responses = events.filter((event) => event.type === 'windowed-response');
+    expect(responses).toMatchObject([{ stimulusId: 1, delivery: 'delivered', pulsedElectrodes: [0] }]);
+    expect([...responses[0]!.blindFraction!]).toEqual([1, 1]);
+    expect(loop.summary.trials).toMatchObject({ results: 1, open: 0 });
+  });
+});
