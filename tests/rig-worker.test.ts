@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
@@ -338,6 +339,24 @@ describe('what ends stimulation by a rig in a worker', () => {
   });
 });
 
+describe('arming that nobody waits for any more', () => {
+  it('is ended again, also where the device is armed already and its answer on the way', async () => {
+    const rig = await start({ address: await startDevice(), client: 'impatient' });
+    const { events } = listen(rig);
+    const electrode = rig.capabilities.stimulation!.electrodes[0]!;
+    const { profileHash } = await rig.configure({ blockFrames: 20, safetyProfile: createWideProfile([electrode]) });
+    const { serialNumber } = rig.capabilities;
+    const stop = new AbortController();
+    const arming = rig.arm({ serialNumber, profileHash }, stop.signal);
+    // The worker goes on, and its answer waits for this thread.
+    block(500);
+    stop.abort(new Error('enough'));
+    await expect(arming).rejects.toThrow('enough');
+    await untilEvent(events, 'armed-changed', 2);
+    expect(ofType(events, 'armed-changed').map(({ armed }) => armed)).toEqual([true, false]);
+  });
+});
+
 describe('what a rig in a worker refuses', () => {
   const RULE = {
     name: 'r',
@@ -424,5 +443,20 @@ describe('a rig in a worker over ZeroMQ', () => {
     await rig.close();
     expect(await ended).toBe('completed');
     expect(ofType(events, 'stream-ended')[0]?.check.verdict).toBe('complete');
+  });
+
+  it('gives up a connection that is no longer wanted, and the process goes on', async () => {
+    // It takes connections and says nothing, so that the thread's socket stays open.
+    const mute = createServer((socket) => socket.resume()).listen(0, '127.0.0.1');
+    opened.push(() => new Promise((resolve) => mute.close(resolve)));
+    await once(mute, 'listening');
+    const address = mute.address();
+    if (address === null || typeof address === 'string') throw new Error('no port');
+    const stop = new AbortController();
+    const connected = once(mute, 'connection');
+    const starting = start({ address: `zmq+tcp://127.0.0.1:${address.port}`, client: 'zmq', signal: stop.signal });
+    await connected;
+    stop.abort(new Error('enough'));
+    await expect(starting).rejects.toThrow('enough');
   });
 });

@@ -58,10 +58,14 @@ export interface RigWorkerSummary extends RigSummary {
   readonly outlet: OutletCounters;
 }
 
-/** To the thread. `withdraw`: nobody waits for the answer any more, and what can be stopped is. */
+/**
+ * To the thread. `withdraw`: nobody waits for the answer any more, and what can be stopped is. `give-up`: nobody waits for
+ * it to be ready any more; it closes what it has opened, and ends.
+ */
 export type ToRigThread =
   | { readonly type: 'request'; readonly id: number; readonly request: RigRequest }
-  | { readonly type: 'withdraw'; readonly id: number };
+  | { readonly type: 'withdraw'; readonly id: number }
+  | { readonly type: 'give-up' };
 
 /** From the thread. */
 export type FromRigThread =

@@ -108,7 +108,7 @@ export class RigService {
   }
 
   /** A message of the starting thread. @param onClosed called when it asked for the end, and was told that it has come */
-  onMessage(message: ToRigThread, onClosed: () => void): void {
+  onMessage(message: Exclude<ToRigThread, { readonly type: 'give-up' }>, onClosed: () => void): void {
     if (message.type === 'withdraw') this.#running.get(message.id)?.abort();
     else void this.#answer(message.id, message.request, onClosed);
   }

@@ -31,6 +31,12 @@ process.on('uncaughtException', (error) => {
   post({ type: 'ended', error: toWireError(error) });
   void end();
 });
+const givenUp = new AbortController();
+port.on('message', (message: ToRigThread) => {
+  if (message.type !== 'give-up') service?.onMessage(message, () => void end());
+  else if (service === undefined) givenUp.abort();
+  else void end();
+});
 try {
   // Before there is a link, because it takes this thread some 100 ms, in which no heartbeat would go.
   await warmUpCommands(timers, WARM_UP_ROUNDS);
@@ -42,7 +48,7 @@ try {
       client: data.client,
       ...(data.settings.driver !== undefined && { options: data.settings.driver }),
     },
-    new AbortController().signal,
+    givenUp.signal,
   );
   try {
     service = new RigService({ device, timers, data, post });
@@ -50,12 +56,10 @@ try {
     await device.close();
     throw error;
   }
-  port.on('message', (message: ToRigThread) => {
-    service?.onMessage(message, () => void end());
-  });
   poll();
 } catch (error) {
   post({ type: 'ended', error: toWireError(error) });
+  void end();
 }
 
 function poll(): void {

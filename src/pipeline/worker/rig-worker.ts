@@ -214,6 +214,8 @@ export class RigWorker {
       const withdraw = (reason: Error): void => {
         settle(reason);
         this.#post({ type: 'withdraw', id });
+        // It may be armed already, its answer on the way: who was told that arming failed must not have an armed device.
+        if (method === 'arm') this.disarm().catch(() => undefined);
       };
       const onAbort = (): void => {
         withdraw(toError(signal?.reason));

@@ -1,7 +1,8 @@
+import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { MeaError } from '../../../protocols/errors.js';
 import { hostOffsetMs } from './host-timers.js';
-import type { FromRigThread, RigThreadData } from './rig-messages.js';
+import type { FromRigThread, RigThreadData, ToRigThread } from './rig-messages.js';
 import type { RigLoopSettings } from './rig-settings.js';
 import { RigWorker } from './rig-worker.js';
 import { fromWireError } from './wire-error.js';
@@ -26,6 +27,9 @@ export interface RigWorkerOptions extends RigLoopSettings {
   readonly program?: URL | undefined;
 }
 
+/** A thread that is no longer wanted has so long to close its link. */
+const END_MS = 5000;
+
 /**
  * Connects to a device in a thread of its own, where all that must be fast happens: samples to spikes, rules, the safety
  * gate, commands. The device is neither configured nor armed by it. Close it before the process ends.
@@ -43,9 +47,20 @@ export async function startRigWorker(options: RigWorkerOptions): Promise<RigWork
     const { requestMs = 10_000, maxRequests = 256 } = options;
     return new RigWorker({ worker, ring, progress, capabilities, bootId, requestMs, maxRequests });
   } catch (error) {
-    await worker.terminate();
+    await endThread(worker);
     throw error;
   }
+}
+
+/** The thread closes its link itself: a ZeroMQ socket that is open when the thread is ended by force ends the process. */
+async function endThread(worker: Worker): Promise<void> {
+  worker.on('error', () => undefined);
+  if (worker.threadId < 0) return;
+  const exited = once(worker, 'exit');
+  worker.postMessage({ type: 'give-up' } satisfies ToRigThread);
+  const late = setTimeout(() => void worker.terminate(), END_MS);
+  await exited;
+  clearTimeout(late);
 }
 
 function toThreadData(options: RigWorkerOptions, progress: SharedArrayBuffer): RigThreadData {
