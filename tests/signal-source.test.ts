@@ -1,3 +1,4 @@
+import { concatMap, filter, firstValueFrom, from } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { createMemoryTransport } from '../drivers/transports/memory.js';
 import { MemoryHub } from '../protocols/mea-link/memory-link.js';
@@ -14,7 +15,9 @@ import { EmulatedDevice } from '../sim-device/firmware/emulated-device.js';
 import { createEmulatedRig } from '../sim-device/rig/create-emulated-rig.js';
 import type { TruthRecord } from '../sim-device/rig/spike-event.js';
 import { openSignalSource } from '../src/closed-loop/signals/signal-source.js';
+import type { SignalRig } from '../src/closed-loop/signals/signal-rig.js';
 import { openVirtualRig } from '../src/closed-loop/signals/virtual-rig.js';
+import type { RigEvent } from '../src/pipeline/events/rig-event.js';
 import { createWideProfile } from './helpers/wide-profile.js';
 
 const CULTURE = {
@@ -37,10 +40,13 @@ async function open({
   blockFrames = 200,
   limits = {},
   faults = [],
+  change = (rig) => rig,
 }: {
   readonly blockFrames?: number;
   readonly limits?: Partial<SafetyProfile>;
   readonly faults?: readonly string[];
+  /** Puts something between the rig and the source. */
+  readonly change?: (rig: SignalRig) => SignalRig;
 } = {}): Promise<Opened> {
   const truth: TruthRecord[] = [];
   const rig = createEmulatedRig({ culture: CULTURE, onTruth: (record) => truth.push(record) });
@@ -62,7 +68,7 @@ async function open({
     },
     { detector: { deadMs: 0.8 } },
   );
-  const source = await openSignalSource(virtual, {
+  const source = await openSignalSource(change(virtual), {
     stimulatedElectrodes: rig.stimulatedElectrodes,
     pulse: { amplitudeUa: microamps(20), phaseWidthUs: microseconds(200) },
     responseWindowMs: [milliseconds(10), milliseconds(30)],
@@ -204,5 +210,55 @@ describe('trials on a rig, from voltages', () => {
     expect(stimuli).toBeLessThan(TRIALS);
     await source.close();
     expect(truth.filter(({ type }) => type === 'stimulus')).toHaveLength(stimuli);
+  });
+
+  it('are not missed where their response comes before the answer to their stimulus', async () => {
+    const { source: plain } = await open();
+    const wanted = await carryOut(plain, requestsFor(plain, 3));
+    await plain.close();
+    const { source } = await open({
+      change: (rig) => ({
+        ...rig,
+        schedule: async (stimulus) => {
+          const outcome = await rig.schedule(stimulus);
+          await rig.passTime(firstValueFrom(rig.events$.pipe(filter(({ type }) => type === 'windowed-response'))));
+          return outcome;
+        },
+      }),
+    });
+    expect(await carryOut(source, requestsFor(source, 3))).toEqual(wanted);
+    await source.close();
+  });
+
+  it.each<readonly [string, RigEvent, string]>([
+    [
+      'their responses are lost on the way from a worker',
+      { type: 'overrun', blocks: 0, spikeBatches: 0, trials: 1, others: 0, fromSample: null, toSample: null },
+      'Responses of trials were lost',
+    ],
+    ['the driver says that the main loop stood still', { type: 'main-stalled', stalledMs: 300 }, 'a stall of 300 ms'],
+  ])('fail when %s', async (_, trouble, message) => {
+    const { source } = await open({
+      change: (rig) => ({
+        ...rig,
+        // In the place of the first response.
+        events$: rig.events$.pipe(concatMap((event) => from(event.type === 'windowed-response' ? [trouble] : [event]))),
+      }),
+    });
+    await expect(carryOut(source, requestsFor(source, 2))).rejects.toThrow(message);
+    await source.close();
+  });
+
+  it('fail where the rig is not armed for them, and say so', async () => {
+    const { source, truth } = await open({
+      change: (rig) => ({
+        ...rig,
+        schedule: (stimulus) =>
+          rig.schedule({ ...stimulus, at: { type: 'sample', sample: sampleIndex(source.nextSample() + 10 * PERIOD) } }),
+      }),
+    });
+    await expect(carryOut(source, requestsFor(source, 1))).rejects.toThrow('not armed for the stimulus');
+    await source.close();
+    expect(truth.filter(({ type }) => type === 'stimulus')).toEqual([]);
   });
 });

@@ -46,6 +46,8 @@ const LEAD_MS = 200;
 const AFTER_REST_MS = 500;
 /** Pattern slots that trials take in turns: the next one is filled while the last still waits. */
 const SLOTS_IN_TURNS = 2;
+/** Responses that nobody waits for yet: trials come one after the other, more are of stimuli of somebody else. */
+const MAX_EARLY = 16;
 
 /**
  * Configures, starts and arms a rig, and makes a source of trials of it: each stimulus is scheduled on the device's
@@ -71,6 +73,8 @@ class SignalSource implements TrialSource {
   readonly #options: SignalSourceOptions;
   /** (stimulus id) who waits for its response. */
   readonly #responses = new Map<number, (response: WindowedResponse) => void>();
+  /** (stimulus id) responses that came before anybody waited: from a worker one may overtake the answer to `schedule`. */
+  readonly #early = new Map<number, WindowedResponse>();
   /** Who waits for anything, to be told of a failure. */
   readonly #fails = new Set<(error: Error) => void>();
   /** The earliest sample of a next trial; NaN before the device has said where it begins. */
@@ -151,6 +155,14 @@ class SignalSource implements TrialSource {
     { by, reason, message }: RigStimulusRefused,
     { session, trial, atSample }: Pick<TrialRequest, 'session' | 'trial' | 'atSample'>,
   ): TrialResponse {
+    if (by === 'gate' && reason === 'armed') {
+      throw new MeaError('link', {
+        what: 'The rig is not armed for the stimulus of a trial',
+        got: message,
+        where: `session ${session}, trial ${trial}`,
+        remedy: 'see why it disarmed, then begin anew: nothing arms again by itself',
+      });
+    }
     if (by === 'gate') {
       throw new MeaError('refused', {
         what: 'The safety gate refuses the stimulus of a trial',
@@ -186,9 +198,25 @@ class SignalSource implements TrialSource {
 
   #responseTo(stimulusId: number, signal: AbortSignal): Promise<WindowedResponse> {
     return this.#wait(signal, (resolve) => {
-      this.#responses.set(stimulusId, resolve);
+      const early = this.#early.get(stimulusId);
+      if (early === undefined) this.#responses.set(stimulusId, resolve);
+      else
+        queueMicrotask(() => {
+          resolve(early);
+        });
+      this.#early.clear();
       return () => this.#responses.delete(stimulusId);
     });
+  }
+
+  #takeResponse(response: WindowedResponse): void {
+    const resolve = this.#responses.get(response.stimulusId);
+    if (resolve !== undefined) {
+      resolve(response);
+      return;
+    }
+    this.#early.set(response.stimulusId, response);
+    if (this.#early.size > MAX_EARLY) this.#early.delete(this.#early.keys().next().value!);
   }
 
   /** Resolves when the device has got to a sample. */
@@ -237,7 +265,7 @@ class SignalSource implements TrialSource {
     else if (type === 'spikes') this.#moveTo(Math.max(this.#now, event.batch.to));
     else if (type === 'stream-started') this.#beginAt(event.firstSample, this.#options.settleMs);
     else if (type === 'rested') this.#beginAt(event.toSample, AFTER_REST_MS);
-    else if (type === 'windowed-response') this.#responses.get(event.stimulusId)?.(event);
+    else if (type === 'windowed-response') this.#takeResponse(event);
     else this.#followTrouble(event);
   }
 
@@ -262,6 +290,16 @@ class SignalSource implements TrialSource {
     if (event.type === 'device-restarted') this.#fail(ended(`another boot of the device (${event.bootId})`));
     if (event.type === 'link-failed') this.#fail(ended(event.message));
     if (event.type === 'main-stalled') this.#fail(ended(`a stall of ${event.stalledMs.toFixed(0)} ms`));
+    if (event.type === 'stream-ended') this.#fail(ended('the end of its acquisition'));
+    if (event.type === 'overrun' && event.trials > 0) {
+      this.#fail(
+        new MeaError('deadline', {
+          what: 'Responses of trials were lost on their way from the worker',
+          got: `${event.trials} lost, samples ${event.fromSample} to ${event.toSample}`,
+          remedy: 'keep the main thread free, or let the worker hold more (maxBacklogBytes)',
+        }),
+      );
+    }
   }
 
   #fail(error: Error): void {
