@@ -1,5 +1,6 @@
 import type { OperatorFunction } from 'rxjs';
 import type { DeviceEvent } from '../../../drivers/mea-link/device-event.js';
+import { MeaError } from '../../../protocols/errors.js';
 import type { BlockMessage, StimulusDelivered } from '../../../protocols/mea-link/messages.js';
 import { isBoundary, type PipelineEvent } from '../events/pipeline-event.js';
 import type { SignalPipeline } from '../signal-pipeline.js';
@@ -19,7 +20,8 @@ export interface DetectSpikesOptions {
  * marked in the pipeline when the device tells of them, which is before the block that holds their sample. A rest is told
  * to the pipeline, so that it is not taken for a gap.
  *
- * The stream errors with what the pipeline throws: `bad-input` for a block with another number of channels.
+ * The stream errors with what the pipeline throws: `bad-input` for a block with another number of channels; and so for a
+ * stimulus that is told after its sample, because its artefact has been taken for spikes.
  */
 export function detectSpikes(options: DetectSpikesOptions): OperatorFunction<DeviceEvent, PipelineEvent> {
   return runStage(() => new SpikeDetection(options));
@@ -39,6 +41,7 @@ class SpikeDetection implements Stage<DeviceEvent, PipelineEvent> {
     if (event.type === 'block') return this.#detect(event);
     if (event.type === 'stimulus-delivered') {
       const { sample, electrodes } = event;
+      if (sample < this.#next) throw tooLate(event, this.#next);
       this.#open().mark({ sample, electrodes, durationSamples: this.#options.durationSamplesOf(event) });
     }
     if (event.type === 'rested' && event.toSample >= this.#next) this.#pipeline?.rest(event.toSample);
@@ -63,6 +66,16 @@ class SpikeDetection implements Stage<DeviceEvent, PipelineEvent> {
     this.#pipeline ??= this.#options.createPipeline();
     return this.#pipeline;
   }
+}
+
+function tooLate({ stimulusId, sample }: StimulusDelivered, next: number): MeaError {
+  return new MeaError('bad-input', {
+    what: 'A stimulus was told after the block that holds its sample',
+    got: `sample ${sample}`,
+    wanted: `${next} or later`,
+    where: `stimulus ${stimulusId}`,
+    remedy: 'let the device send stimulus_delivered before that block, or its artefact is taken for spikes',
+  });
 }
 
 /** A batch over no samples tells nothing; one without a spike tells that there was none. */

@@ -191,6 +191,14 @@ describe('detected spikes', () => {
     });
     expect(collect(from(events).pipe(unmade)).errors).toEqual([new Error('no pipeline')]);
   });
+
+  it('end with an error that names a stimulus that is told after its sample', () => {
+    const block = flatBlock(0, 10, { channels: 2, spikes: [] });
+    const seen = collect(concat(of<DeviceEvent[]>(block, delivered(7, 9)), NEVER).pipe(detection()));
+    expect(seen.errors).toHaveLength(1);
+    expect(String(seen.errors[0])).toMatch(/got sample 9, expected 10 or later \(stimulus 7\)/);
+    expect(collect(of<DeviceEvent[]>(block, delivered(7, 10)).pipe(detection())).errors).toEqual([]);
+  });
 });
 
 describe('trial responses of a stream', () => {
