@@ -27,15 +27,15 @@ const POLL_MS = 10;
 /** After so many the engine has compiled most of the way of a command. */
 const WARM_UP_ROUNDS = 1000;
 
+/** Ends the attempt to connect. */
+const givenUp = new AbortController();
 process.on('uncaughtException', (error) => {
   post({ type: 'ended', error: toWireError(error) });
   void end();
 });
-const givenUp = new AbortController();
 port.on('message', (message: ToRigThread) => {
-  if (message.type !== 'give-up') service?.onMessage(message, () => void end());
-  else if (service === undefined) givenUp.abort();
-  else void end();
+  if (message.type === 'give-up') void end();
+  else service?.onMessage(message, () => void end());
 });
 try {
   // Before there is a link, because it takes this thread some 100 ms, in which no heartbeat would go.
@@ -51,6 +51,7 @@ try {
     givenUp.signal,
   );
   try {
+    givenUp.signal.throwIfAborted();
     service = new RigService({ device, timers, data, post });
   } catch (error) {
     await device.close();
@@ -69,6 +70,7 @@ function poll(): void {
 
 /** Links are closed before the thread ends: a ZeroMQ socket that is open then ends the whole process. */
 async function end(): Promise<void> {
+  givenUp.abort();
   await service?.close();
   cancelPoll();
   port?.close();
