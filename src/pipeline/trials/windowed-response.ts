@@ -27,7 +27,7 @@ export interface WindowedResponse {
   /** (electrodes) */
   readonly baselineCounts: Uint16Array;
   readonly baselineBlindFraction?: Float32Array;
-  /** Electrodes that missed more of the response window than allowed, rising: left out of ensembles by default. */
+  /** Electrodes that missed more of the response window than allowed, rising: to be left out of ensembles. */
   readonly blindElectrodes: Uint16Array;
   /** From the first sample that went into this up to the one after the last. */
   readonly usedSamples: SampleRange;
