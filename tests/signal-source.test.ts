@@ -16,7 +16,7 @@ import { createEmulatedRig } from '../sim-device/rig/create-emulated-rig.js';
 import type { TruthRecord } from '../sim-device/rig/spike-event.js';
 import { openSignalSource } from '../src/closed-loop/signals/signal-source.js';
 import type { SignalRig } from '../src/closed-loop/signals/signal-rig.js';
-import { openVirtualRig } from '../src/closed-loop/signals/virtual-rig.js';
+import { openVirtualRig, type VirtualRig } from '../src/closed-loop/signals/virtual-rig.js';
 import type { RigEvent } from '../src/pipeline/events/rig-event.js';
 import { createWideProfile } from './helpers/wide-profile.js';
 
@@ -46,7 +46,7 @@ async function open({
   readonly limits?: Partial<SafetyProfile>;
   readonly faults?: readonly string[];
   /** Puts something between the rig and the source. */
-  readonly change?: (rig: SignalRig) => SignalRig;
+  readonly change?: (rig: VirtualRig) => SignalRig;
 } = {}): Promise<Opened> {
   const truth: TruthRecord[] = [];
   const rig = createEmulatedRig({ culture: CULTURE, onTruth: (record) => truth.push(record) });

@@ -166,25 +166,26 @@ export async function openEmulatedSignals(experiment: Experiment, rig: Rig): Pro
     ...toSourceOptions({ experiment, rig, profile }),
     pulse,
   });
+  let closed: Promise<void> | undefined;
+  const closeAll = async (): Promise<void> => {
+    await source.close();
+    await close();
+  };
   return {
     description: source.description,
     nextSample: () => source.nextSample(),
     run: (requests, signal) => source.run(requests, signal),
     rest: (duration) => source.rest(duration),
-    close: async () => {
-      await source.close();
-      await close();
-    },
+    close: () => (closed ??= closeAll()),
   };
 }
 
 function assertEmulated({ name, device }: Rig): void {
   if (device === 'emulator') return;
-  throw new MeaError('bad-input', {
-    what: 'Running an experiment on a MEA-Link device is not there yet',
+  throw new MeaError('internal', {
+    what: 'The emulator was asked to be a device',
     got: `device: ${device}`,
     wanted: 'device: emulator',
     where: `rig ${name}`,
-    remedy: '`meactl check` works with this rig',
   });
 }

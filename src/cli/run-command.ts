@@ -36,6 +36,7 @@ export interface RunCommand {
   readonly seed?: number;
   readonly sessions?: number;
   readonly realTime: boolean;
+  readonly arm?: string;
   readonly batch?: number;
   readonly ledgerBatch: number;
   readonly report: boolean;
@@ -56,8 +57,10 @@ export async function runCommand(command: RunCommand, io: CliIo): Promise<ExitCo
       return EXIT.interrupted;
     }
     session.writer.close();
+    // Before the work of the report, during which nobody looks at the device.
+    await session.source.close();
     await writeOutcome(session, result, { command, io });
-    return EXIT.done;
+    return session.losses.count > 0 ? EXIT.dataLost : EXIT.done;
   } finally {
     session.writer.close();
     session.release();
@@ -72,6 +75,8 @@ interface RunSession {
   readonly source: TrialSource;
   readonly writer: LedgerWriter;
   readonly sink: LedgerSink;
+  /** Losses on the way from a device. */
+  readonly losses: { readonly count: number };
   /** Gives the folder's lock back. */
   readonly release: () => void;
 }
@@ -104,7 +109,8 @@ async function startRun(command: RunCommand, io: CliIo): Promise<RunSession> {
   const experiment = withOptions(file, command);
   const rig = await readConfigFile(configPath(command.rig ?? 'emulated', 'rigs'), rigSchema);
   const clock = systemClock();
-  const source = await openSource({ experiment, rig }, command, io);
+  const losses = { count: 0 };
+  const source = await openSource({ experiment, rig, losses }, command, io);
   const stamp = new Date(clock.wallMs()).toISOString().replaceAll(/[:.]/g, '-');
   const folder = createRunFolder(command.out ?? join('recordings', `${experiment.name}-${stamp}`));
   return locked(folder, async (release) => {
@@ -116,16 +122,33 @@ async function startRun(command: RunCommand, io: CliIo): Promise<RunSession> {
     };
     await writeWholeFile(folder.about, encode(`${JSON.stringify(about, null, 1)}\n`));
     const writer = openLedgerWriter({ paths: folder, batchRecords: command.ledgerBatch });
-    return { folder, experiment, rig, source, writer, sink: writer, release };
+    return { folder, experiment, rig, source, writer, sink: writer, losses, release };
   });
 }
 
-/** The emulator's counts, or its voltages, as the rig file says. */
+/** A device, or the emulator's counts, or its voltages, as the rig file says. */
 async function openSource(
-  { experiment, rig }: Pick<RunSession, 'experiment' | 'rig'>,
-  { realTime }: RunCommand,
+  { experiment, rig, losses }: Pick<RunSession, 'experiment' | 'rig'> & { readonly losses: { count: number } },
+  { realTime, arm }: RunCommand,
   io: CliIo,
 ): Promise<TrialSource> {
+  if (rig.device === 'mea-link') {
+    assertFitting(experiment, { stimulatedElectrodes: stimulatedElectrodes(rig) });
+    const { openDeviceSignals } = await import('./device-source.js');
+    const onLoss = (event: { readonly type: string }): void => {
+      losses.count += 1;
+      io.stderr(`meactl: data were lost: ${JSON.stringify(event)}\n`);
+    };
+    return openDeviceSignals({ experiment, rig, arm, onLoss }, io);
+  }
+  if (arm !== undefined) {
+    throw new MeaError('usage', {
+      what: '--arm is for a device',
+      got: `--arm ${arm}`,
+      where: `rig ${rig.name}, which is emulated`,
+      remedy: 'leave it out',
+    });
+  }
   if (rig.signal !== 'voltages') {
     const emulator = await openEmulator(experiment, rig);
     assertFitting(experiment, emulator.description);
@@ -178,9 +201,9 @@ async function continueRun(
 ): Promise<RunSession> {
   const recorded = readRecordedExperiment(folder);
   const { ledger, experiment, rig } = recorded;
-  if (rig.signal === 'voltages') {
+  if (rig.signal === 'voltages' || rig.device === 'mea-link') {
     throw new MeaError('bad-input', {
-      what: 'A run on voltages cannot be resumed yet: the state of the emulated electrodes is not saved',
+      what: 'A run on voltages cannot be resumed yet',
       where: folder.path,
       remedy: 'begin a new run, or use a rig file with `signal: counts`',
     });
@@ -215,7 +238,7 @@ async function continueRun(
     });
   });
   const source = createContinuedSource(run.trials, run.rests, live);
-  return { folder, experiment, rig, source, writer, sink, release };
+  return { folder, experiment, rig, source, writer, sink, losses: { count: 0 }, release };
 }
 
 interface Restoration {

@@ -43,7 +43,9 @@ export const rigSchema = z
       .strictObject({
         electrodes: z
           .union([z.literal('black-squares'), z.array(z.int().min(0)).min(2)])
-          .describe('Electrode of each input, in order; `black-squares`: (row + column) odd, row by row.'),
+          .describe(
+            'Electrode of each input, in order; `black-squares`: (row + column) even, row by row, as the emulator has its outputs.',
+          ),
         status: CONFIRMATION.describe('Whether somebody has checked the choice in the source.'),
       })
       .describe('Which electrodes are stimulated.'),
@@ -105,7 +107,7 @@ export function stimulatedElectrodes({ array, stimulated }: Rig): readonly numbe
   const electrodes: number[] = [];
   for (let electrode = 0; electrode < array.rows * array.columns; electrode++) {
     const row = Math.floor(electrode / array.columns);
-    if ((row + (electrode % array.columns)) % 2 === 1) electrodes.push(electrode);
+    if ((row + (electrode % array.columns)) % 2 === 0) electrodes.push(electrode);
   }
   return electrodes;
 }

@@ -28,6 +28,6 @@ export interface SignalRig {
   reportProgress(): void;
   /** Stimulation off, acquisition off, link off. */
   close(): Promise<unknown>;
-  /** Lets the device's time go on until a promise is settled; in real time it goes on by itself. */
-  passTime<T>(promise: Promise<T>): Promise<T>;
+  /** Lets the device's time go on until a promise is settled; absent in real time, where it goes on by itself. */
+  passTime?<T>(promise: Promise<T>): Promise<T>;
 }

@@ -63,6 +63,7 @@ export async function openSignalSource(rig: SignalRig, options: SignalSourceOpti
   const { profileHash } = await rig.configure({ blockFrames, safetyProfile });
   await rig.start();
   await rig.arm({ serialNumber: rig.capabilities.serialNumber, profileHash });
+  await source.untilBegun();
   return source;
 }
 
@@ -81,9 +82,11 @@ class SignalSource implements TrialSource {
   #next = Number.NaN;
   /** The newest sample of the device. */
   #now = 0;
+  #rests = 0;
   /** Called when the device has got further. */
   #onMove: (() => void) | undefined;
   #failure: Error | undefined;
+  #closed: Promise<void> | undefined;
   #slot = 0;
 
   constructor(rig: SignalRig, options: SignalSourceOptions) {
@@ -126,10 +129,29 @@ class SignalSource implements TrialSource {
   async rest(duration: Seconds): Promise<void> {
     await this.#until(this.#next);
     const samples = Math.round(duration * this.description.sampleRateHz);
-    if (samples > 0) await this.#rig.rest(samples);
+    if (samples === 0) return;
+    const rests = this.#rests;
+    if (this.description.provenance === 'emulated') await this.#rig.rest(samples);
+    else {
+      // A living culture rests as long as it takes; the device's own rest of a sample then begins a session.
+      await this.#until(this.#next + samples);
+      await this.#rig.rest(1);
+    }
+    // The answer may come before the word of it.
+    await this.#untilTrue(() => this.#rests > rests);
   }
 
-  async close(): Promise<void> {
+  /** Resolves when the device has said where its samples begin. */
+  untilBegun(): Promise<void> {
+    return this.#untilTrue(() => !Number.isNaN(this.#next));
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
     await this.#rig.close();
   }
 
@@ -143,7 +165,7 @@ class SignalSource implements TrialSource {
     });
     this.#next = atSample + this.#samplesOf(this.#options.trialPeriodMs);
     if (outcome.type === 'stimulus-refused') return this.#describeRefusal(outcome, { session, trial, atSample });
-    const response = await this.#rig.passTime(this.#responseTo(outcome.stimulusId, signal));
+    const response = await this.#pass(this.#responseTo(outcome.stimulusId, signal));
     return toTrialResponse(response, { session, trial });
   }
 
@@ -220,15 +242,24 @@ class SignalSource implements TrialSource {
   }
 
   /** Resolves when the device has got to a sample. */
-  async #until(sample: number, signal?: AbortSignal): Promise<void> {
-    if (this.#now >= sample) return;
+  #until(sample: number, signal?: AbortSignal): Promise<void> {
+    return this.#untilTrue(() => this.#now >= sample, signal);
+  }
+
+  /** Resolves when something is true of how far the device has got; one caller at a time. */
+  async #untilTrue(isTrue: () => boolean, signal?: AbortSignal): Promise<void> {
+    if (isTrue()) return;
     const there = this.#wait<true>(signal, (resolve) => {
       this.#onMove = () => {
-        if (this.#now >= sample) resolve(true);
+        if (isTrue()) resolve(true);
       };
       return () => (this.#onMove = undefined);
     });
-    await this.#rig.passTime(there);
+    await this.#pass(there);
+  }
+
+  #pass<T>(promise: Promise<T>): Promise<T> {
+    return this.#rig.passTime?.(promise) ?? promise;
   }
 
   /** A promise that the rig's failure and the signal reject; `begin` gives what is to be done when it is settled. */
@@ -264,8 +295,10 @@ class SignalSource implements TrialSource {
     // Where the blocks themselves stay with a worker.
     else if (type === 'spikes') this.#moveTo(Math.max(this.#now, event.batch.to));
     else if (type === 'stream-started') this.#beginAt(event.firstSample, this.#options.settleMs);
-    else if (type === 'rested') this.#beginAt(event.toSample, AFTER_REST_MS);
-    else if (type === 'windowed-response') this.#takeResponse(event);
+    else if (type === 'rested') {
+      this.#rests += 1;
+      this.#beginAt(event.toSample, AFTER_REST_MS);
+    } else if (type === 'windowed-response') this.#takeResponse(event);
     else this.#followTrouble(event);
   }
 
@@ -285,10 +318,13 @@ class SignalSource implements TrialSource {
       new MeaError('link', {
         what: 'The rig is no longer the one that was armed',
         got,
-        remedy: 'see to the rig, then begin anew or go on with --resume',
+        remedy: 'see to the rig, then begin anew',
       });
     if (event.type === 'device-restarted') this.#fail(ended(`another boot of the device (${event.bootId})`));
     if (event.type === 'link-failed') this.#fail(ended(event.message));
+    if (event.type === 'armed-changed' && !event.armed && this.#closed === undefined) {
+      this.#fail(ended(`disarmed at sample ${event.atSample}: ${event.cause}`));
+    }
     if (event.type === 'main-stalled') this.#fail(ended(`a stall of ${event.stalledMs.toFixed(0)} ms`));
     if (event.type === 'stream-ended') this.#fail(ended('the end of its acquisition'));
     if (event.type === 'overrun' && event.trials > 0) {

@@ -8,6 +8,9 @@ import type { RigLoopSettings } from '../../pipeline/worker/rig-settings.js';
 import { createVirtualTimers } from '../../../protocols/virtual-timers.js';
 import type { SignalRig } from './signal-rig.js';
 
+/** A rig in virtual time. */
+export type VirtualRig = SignalRig & Required<Pick<SignalRig, 'passTime'>>;
+
 /** A device whose time goes on only when it is told to. */
 export interface SteppedDevice {
   readonly transport: Transport;
@@ -27,7 +30,7 @@ const MAX_WAIT_MS = 3_600_000;
  *
  * @throws MeaError as `connectMeaLink` and `RigLoop`
  */
-export async function openVirtualRig(device: SteppedDevice, settings: RigLoopSettings): Promise<SignalRig> {
+export async function openVirtualRig(device: SteppedDevice, settings: RigLoopSettings): Promise<VirtualRig> {
   const timers = createVirtualTimers();
   const ticks = Math.round((STEP_MS * device.sampleRateHz) / 1000);
   const passTime = async <T>(promise: Promise<T>, onStep: () => void = () => undefined): Promise<T> => {

@@ -1,0 +1,172 @@
+import { spawn } from 'node:child_process';
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
+
+import { createEmulatedRig } from '../sim-device/rig/create-emulated-rig.js';
+import type { TruthRecord } from '../sim-device/rig/spike-event.js';
+import { packageFolder } from '../src/cli/package-info.js';
+import { readLedger } from '../src/recording/ledger-reader.js';
+import { temporaryFolder } from './helpers/run-cli.js';
+import { serveDevice, type ServedDevice } from './helpers/served-device.js';
+
+// The program as it is installed, against a device in this process over TCP, in real time. Where this machine holds one of
+// them up for longer than a link may be silent, the device disarms, as it should, and the run ends: then it is tried again.
+const RETRY = 4;
+const MAIN = join(packageFolder(), 'dist/src/cli/main.js');
+const root = temporaryFolder('device');
+const rigFile = join(root, 'rig.yaml');
+const experiment = join(root, 'experiment.yaml');
+const SESSIONS = 2;
+const TRIALS = 6;
+const ELECTRODES = [0, 2, 5, 7, 8, 10, 13, 15];
+
+const SAFETY = {
+  name: 'test',
+  source: 'made up for a test',
+  electrodes: 'all',
+  masked: [],
+  areaUm2: 2500,
+  impedanceOhm: 100_000,
+  impedanceAgeS: 0,
+  maxImpedanceAgeS: 86_400,
+  maxCurrentUa: 30,
+  minPhaseUs: 50,
+  maxPhaseUs: 500,
+  maxPhases: 2,
+  maxChargePerPhaseNc: 6,
+  maxChargeDensityUcPerCm2: 300,
+  maxImbalance: 0.005,
+  netChargeBudgetNc: 5,
+  leadingPolarity: 'negative',
+  minInterphaseGapUs: 0,
+  complianceV: 5,
+  minIntervalMs: 20,
+  maxRateHz: 20,
+  maxDuty: 0.05,
+  maxChargePerSecondNc: 200,
+  maxSimultaneous: 32,
+  maxSummedCurrentUa: 960,
+  maxStimuliPerSession: 1000,
+  maxChargePerSessionNc: 10_000,
+};
+
+interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function meactl(...argv: readonly string[]): Promise<Ended> {
+  const child = spawn(process.execPath, [MAIN, ...argv], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+  const output = { stdout: '', stderr: '' };
+  child.stdout.on('data', (data: Buffer) => (output.stdout += data.toString()));
+  child.stderr.on('data', (data: Buffer) => (output.stderr += data.toString()));
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code) => {
+      resolve({ code, ...output });
+    });
+  });
+}
+
+describe('meactl run on a device', () => {
+  let served: ServedDevice;
+  let truth: TruthRecord[] = [];
+  let attempts = 0;
+  const stimuli = (): TruthRecord[] => truth.filter(({ type }) => type === 'stimulus');
+
+  beforeAll(async () => {
+    if (!existsSync(MAIN)) throw new Error(`${MAIN} is not there: build first, as npm test does`);
+    const culture = {
+      parameters: 'ctrl',
+      plasticity: 'free-energy',
+      condition: 'none',
+      seed: 3,
+      electrodes: 16,
+      inputs: 8,
+    } as const;
+    const rig = createEmulatedRig({
+      culture,
+      stimulatedElectrodes: ELECTRODES,
+      onTruth: (record) => truth.push(record),
+    });
+    served = await serveDevice('tcp', { rig, settings: { watchdogMs: 5000 } });
+    writeFileSync(
+      rigFile,
+      stringify({
+        version: 1,
+        name: 'served',
+        device: 'mea-link',
+        address: served.address,
+        array: { rows: 4, columns: 4 },
+        stimulated: { electrodes: ELECTRODES, status: 'confirmed' },
+        pulse: { amplitudeUa: 20, phaseWidthUs: 200, status: 'confirmed' },
+        safety: SAFETY,
+      }),
+    );
+    writeFileSync(
+      experiment,
+      stringify({
+        version: 1,
+        name: 'on-device',
+        mixing: 0.25,
+        inputsPerBlock: 4,
+        sessions: SESSIONS,
+        trials: TRIALS,
+        initialSessions: 1,
+        trialPeriodS: 0.5,
+        rest: { seconds: 30 },
+      }),
+    );
+  });
+  beforeEach(() => {
+    truth = [];
+  });
+  afterAll(async () => {
+    await served.close();
+  });
+
+  it('arms nothing without the serial number, tells it, and leaves no recording', async () => {
+    const out = join(root, 'unarmed');
+    for (const word of [[], ['--arm', 'another']]) {
+      const { code, stderr } = await meactl('run', experiment, '--rig', rigFile, '--out', out, ...word);
+      expect(stderr).toMatch(/Nothing is armed without the word of a person: got .*, expected --arm \S+/);
+      expect([code, existsSync(out)]).toEqual([1, false]);
+    }
+    expect(stimuli()).toEqual([]);
+  });
+
+  it('refuses, before it connects, a rig file without a pulse', async () => {
+    const { code, stderr } = await meactl('run', 'quick', '--rig', 'mea-link-tcp', '--out', join(root, 'no-pulse'));
+    expect(stderr).toContain('The rig file does not say what pulse to deliver');
+    expect(code).toBe(2);
+  });
+
+  it('delivers every trial at its sample, counts from its samples, and can be replayed', { retry: RETRY }, async () => {
+    attempts += 1;
+    const out = join(root, `run-${attempts}`);
+    const refused = await meactl('run', experiment, '--rig', rigFile, '--out', out);
+    const [, serial] = /expected --arm (\S+)/.exec(refused.stderr)!;
+    const ran = await meactl('run', experiment, '--rig', rigFile, '--arm', serial!, '--out', out, '--no-report');
+    expect([ran.code, ran.stderr]).toEqual([0, '']);
+    const { records } = readLedger(join(out, 'ledger.jsonl'));
+    const trials = records.filter((record) => record.type === 'trial');
+    expect(trials).toHaveLength(SESSIONS * TRIALS);
+    for (const { atSample, deliveredSample, delivery, inputs } of trials) {
+      expect(deliveredSample).toBe(atSample);
+      expect(delivery).toBe(inputs.includes('1') ? 'delivered' : 'nothing-as-asked');
+    }
+    // What the electrodes had is what the ledger says.
+    const wanted = trials.map(({ atSample, inputs }) => ({
+      sample: atSample,
+      electrodes: ELECTRODES.filter((_, input) => inputs[input] === '1'),
+    }));
+    expect(stimuli()).toMatchObject(wanted);
+    const firsts = [0, TRIALS].map((k) => trials[k]!.atSample);
+    expect(firsts[1]! - firsts[0]!).toBeGreaterThan(30 * 20_000);
+    const replayed = await meactl('replay', out);
+    expect([replayed.code, replayed.stdout]).toEqual([0, expect.stringContaining('no difference')]);
+  });
+});
