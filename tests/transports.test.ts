@@ -485,6 +485,19 @@ describeWithDebianTool('a serial port', socat, () => {
     expect([error.tag, error.message]).toEqual(['link', expect.stringMatching(/lock port.*another program/iu)]);
   });
 
+  it('waits a moment for a port that is still locked, as it is while a last read goes on', async () => {
+    const line = await openLine();
+    const transport = openTransport(`serial:${line.hostPath}`, { timers });
+    const link = await connectSoon(transport, new Recorder());
+    const second = connectSoon(transport, new Recorder());
+    // by now it has been refused once
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await link.close();
+    const opening = await second;
+    expect(opening.send('control', createMessage(1, 10))).toBe(true);
+    await opening.close();
+  });
+
   it('says that a port is not there', async () => {
     const opening = openMount('serial:/dev/no-such-port', () => new Recorder(), { timers });
     const error = await failureOf(opening);

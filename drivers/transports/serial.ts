@@ -3,7 +3,22 @@ import { createCobsFraming } from '../../protocols/mea-link/framing.js';
 import type { Transport } from '../../protocols/mea-link/link.js';
 import { formatLinkAddress } from '../../protocols/mea-link/link-address.js';
 import { abortReason } from '../../protocols/mea-link/link-options.js';
-import { createSerialLink, toSerialError, type SerialLinkOptions } from '../../protocols/mea-link/serial-link.js';
+import {
+  createSerialLink,
+  isPortLocked,
+  toSerialError,
+  type SerialLinkOptions,
+} from '../../protocols/mea-link/serial-link.js';
+import type { Timers } from '../../protocols/timers.js';
+import { pause } from '../mea-link/bounded-wait.js';
+
+/**
+ * How long a port may still be locked after it was closed, in this program or by the end of another: a read that was under
+ * way on another thread holds the lock until it has ended.
+ */
+const LOCKED_MS = 800;
+/** Pause before a locked port is tried again. */
+const TRY_AGAIN_MS = 20;
 
 export type SerialTransportOptions = Pick<SerialLinkOptions, 'timers' | 'bufferBytes' | 'flushMs' | 'writeTimeoutMs'>;
 
@@ -18,12 +33,28 @@ export function createSerialTransport(
     connect: async (handler, signal) => {
       signal.throwIfAborted();
       const port = new SerialPort({ path, baudRate: baud, autoOpen: false });
-      await openPort(port, signal);
+      await openUnlocked(port, { timers: options.timers, signal });
       const link = createSerialLink(port, { ...options, address, baud, framing: createCobsFraming() });
       link.hear(handler);
       return link;
     },
   };
+}
+
+async function openUnlocked(
+  port: SerialPort,
+  { timers, signal }: { readonly timers: Timers; readonly signal: AbortSignal },
+): Promise<void> {
+  const untilMs = timers.nowMs() + LOCKED_MS;
+  for (;;) {
+    try {
+      await openPort(port, signal);
+      return;
+    } catch (error) {
+      if (!isPortLocked(error) || timers.nowMs() >= untilMs) throw error;
+    }
+    await pause(timers, TRY_AGAIN_MS, signal);
+  }
 }
 
 function openPort(port: SerialPort, signal: AbortSignal): Promise<void> {

@@ -1,4 +1,4 @@
-import { MeaError } from '../errors.js';
+import { isMeaError, MeaError } from '../errors.js';
 import type { CancelTimer } from '../timers.js';
 import { FramedLink, type FramedLinkOptions } from './framed-link.js';
 
@@ -23,6 +23,8 @@ const DEFAULT_WRITE_TIMEOUT_MS = 2000;
 
 /** Bytes that are given to the port at once; small, so that the line's progress can be seen. */
 const WRITE_BYTES = 4096;
+/** What the system says of a port that somebody has open. */
+const LOCKED = /lock port|EBUSY|busy/iu;
 /** A byte on the line: start bit, eight bits, stop bit. */
 const BITS_PER_BYTE = 10;
 
@@ -98,9 +100,14 @@ export function toSerialError(error: unknown, path: string): MeaError {
   );
 }
 
+/** True for the error of `toSerialError` when somebody has the port open. */
+export function isPortLocked(error: unknown): boolean {
+  return isMeaError(error, 'link') && error.cause instanceof Error && LOCKED.test(error.cause.message);
+}
+
 function serialRemedy(message: string): string {
   if (/ENOENT|no such file/iu.test(message)) return 'is the device plugged in and switched on? see /dev/serial/by-id';
-  if (/lock port|EBUSY|busy/iu.test(message)) return 'another program has it open: end that program';
+  if (LOCKED.test(message)) return 'another program has it open: end that program';
   if (/EACCES|permission/iu.test(message)) return 'add yourself to the group dialout and log in again';
   return 'check the path and the baud rate';
 }
