@@ -8,6 +8,7 @@ import { EmulatedDevice } from '../sim-device/firmware/emulated-device.js';
 import { openMount } from '../sim-device/mounts/open-mount.js';
 import { paceDevice } from '../sim-device/pace.js';
 import { systemTimers } from '../src/timers.js';
+import { askPatiently } from './helpers/ask-patiently.js';
 import { describeWithDebianTool } from './helpers/debian-tool.js';
 import { openPtyPair, socat } from './helpers/pty-pair.js';
 import { createRampRig } from './helpers/ramp-rig.js';
@@ -16,8 +17,7 @@ import { createWideProfile } from './helpers/wide-profile.js';
 const STIMULATED = [0, 2, 3];
 
 describeWithDebianTool('the conformance kit over a serial line', socat, () => {
-  // It runs in real time: what a loaded machine held up may pass at the next attempt.
-  it('finds that the emulator keeps every promise that a line lets it be asked for', { retry: 2 }, async () => {
+  it('finds that the emulator keeps every promise that a line lets it be asked for', async () => {
     const timers = systemTimers();
     const line = await openPtyPair();
     const rig = createRampRig({ stimulated: STIMULATED });
@@ -27,19 +27,25 @@ describeWithDebianTool('the conformance kit over a serial line', socat, () => {
     const ended = new AbortController();
     const paced = paceDevice(device, { driftPpm: 0, signal: ended.signal });
     try {
-      const report = await runConformance({
-        transport: openTransport(`serial:${line.hostPath}`, { timers }),
-        timers,
-        signal: new AbortController().signal,
-        profile: createWideProfile(STIMULATED),
-        stimulate: true,
+      const results = await askPatiently(async (only) => {
+        const report = await runConformance({
+          transport: openTransport(`serial:${line.hostPath}`, { timers }),
+          timers,
+          signal: new AbortController().signal,
+          profile: createWideProfile(STIMULATED),
+          stimulate: true,
+          only,
+        });
+        return report.results;
       });
-      expect(report.results.filter(({ outcome }) => outcome.type === 'failed')).toEqual([]);
+      expect(
+        results.filter(({ outcome }) => outcome.type === 'failed').map((result) => JSON.stringify(result)),
+      ).toEqual([]);
       // A port can be opened once.
-      const skipped = report.results.filter(({ outcome }) => outcome.type === 'skipped');
+      const skipped = results.filter(({ outcome }) => outcome.type === 'skipped');
       expect(skipped.map(({ id }) => id)).toEqual(['hello-one-controller', 'link-taken-over']);
       expect(JSON.stringify(skipped)).toContain('a second link cannot be opened');
-      expect(report.passed).toBe(CONFORMANCE_CHECKS.length - 2);
+      expect(results.length).toBe(CONFORMANCE_CHECKS.length);
     } finally {
       ended.abort();
       await paced;

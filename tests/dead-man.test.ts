@@ -15,22 +15,27 @@ import { socat } from './helpers/pty-pair.js';
 import { serveDevice, type LinkName, type ServedDevice } from './helpers/served-device.js';
 
 // The controller is a process of its own, the device is in this one, and all is measured at the device. The strict
-// figures are the benchmark's (`npm run bench -- dead-man`): the bounds here leave room for a loaded machine.
+// figures are the benchmark's (`npm run bench -- dead-man`): the bounds here leave room for a loaded machine. Where more
+// than two processes have to keep time with the watchdog, or it must not strike before something else, the device's clock
+// is slow, and its 100 ms are as much longer.
 
 const KILLS = 5;
 const SEED = 20_261;
-/** Safety limits with room: a link whose end is seen; the watchdog of 100 ms; a main loop that may stand for 250 ms. */
+/**
+ * Safety limits with room: a link whose end is seen, for most of the kills; the watchdog of 100 ms; a main loop that may
+ * stand for 250 ms, and then a watchdog that is four times as slow.
+ */
 const LINK_BOUND_MS = 150;
 const WATCHDOG_BOUND_MS = 300;
-const STALL_BOUND_MS = 600;
+const STALL_BOUND_MS = 1100;
 
 const opened: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
   for (const close of opened.splice(0).reverse()) await close();
 });
 
-async function open(link: LinkName): Promise<{ served: ServedDevice; controller: ControllerProcess }> {
-  const served = await serveDevice(link);
+async function open(link: LinkName, slowBy = 1): Promise<{ served: ServedDevice; controller: ControllerProcess }> {
+  const served = await serveDevice(link, { driftPpm: (1 / slowBy - 1) * 1e6 });
   opened.push(() => served.close());
   const controller = startController(served.address);
   opened.push(() => controller.end());
@@ -39,13 +44,13 @@ async function open(link: LinkName): Promise<{ served: ServedDevice; controller:
   return { served, controller };
 }
 
-function describeKills(link: LinkName): void {
+function describeKills(link: LinkName, slowBy = 1): void {
   it(`a controller that is killed leaves nothing armed and nothing scheduled, over ${link}`, async () => {
     const random = openRandomStream(SEED, `kills over ${link}`);
     const offMs: number[] = [];
     const causes: string[] = [];
     for (let kill = 0; kill < KILLS; kill++) {
-      const { served, controller } = await open(link);
+      const { served, controller } = await open(link, slowBy);
       const outcome = await killController({ served, controller }, { delayMs: 40 * random.uniform() });
       await untilTicks(served, AFTERWARDS_TICKS);
       // The mutant of this test is a device that goes on: the queue was not empty, and nothing of it started.
@@ -59,10 +64,13 @@ function describeKills(link: LinkName): void {
     }
     const figures = offMs.map((ms) => ms.toFixed(1)).join(', ');
     process.stdout.write(`kill -9 over ${link}: off after ${figures} ms (${causes.join(', ')})\n`);
-    expect(Math.max(...offMs)).toBeLessThan(link === 'serial' ? WATCHDOG_BOUND_MS : LINK_BOUND_MS);
+    expect(Math.max(...offMs)).toBeLessThan(slowBy * WATCHDOG_BOUND_MS);
     // A line has no end that could be seen; a connection has, and to wait for the watchdog would be to miss it.
     if (link === 'serial') expect(new Set(causes)).toEqual(new Set(['watchdog']));
-    else expect(causes).toContain('link-lost');
+    else {
+      expect(causes).toContain('link-lost');
+      expect(offMs.toSorted((a, b) => a - b)[Math.floor(KILLS / 2)]).toBeLessThan(LINK_BOUND_MS);
+    }
   });
 }
 
@@ -100,10 +108,10 @@ describe('the dead-man switch', () => {
   );
 
   it.each([
-    ['computes for 600 ms and hears nothing', 'busy 600', WATCHDOG_BOUND_MS],
-    ['makes no more progress while its timers still run', 'hang', STALL_BOUND_MS],
-  ])('a controller whose main loop %s is disarmed, and told why', async (_how, command, boundMs) => {
-    const { served, controller } = await open('tcp');
+    ['computes for 600 ms and hears nothing', 'busy 600', { slowBy: 2, boundMs: 2 * WATCHDOG_BOUND_MS }],
+    ['makes no more progress while its timers still run', 'hang', { slowBy: 4, boundMs: STALL_BOUND_MS }],
+  ])('a controller whose main loop %s is disarmed, and told why', async (_how, command, { slowBy, boundMs }) => {
+    const { served, controller } = await open('tcp', slowBy);
     const told = controller.told.length;
     const from = served.acts.length;
     const stalledMs = performance.now();
@@ -124,5 +132,5 @@ describe('the dead-man switch', () => {
 });
 
 describeWithDebianTool('the dead-man switch over a serial line', socat, () => {
-  describeKills('serial');
+  describeKills('serial', 4);
 });

@@ -151,7 +151,7 @@ describe('an emergency stop', () => {
     const { served, driver } = rig;
     await driver.start();
     await arm(rig);
-    await schedule(rig, 8);
+    await schedule({ ...rig, plan: spread(rig.plan) }, 8);
     const from = served.acts.length;
     let answered = 0;
     const waiting: Promise<StatusResult>[] = [];

@@ -29,6 +29,8 @@ const CHANNELS = 16;
 const INPUTS = 8;
 /** Far enough ahead of the start that a loaded machine can schedule them, and no two alike within a block. */
 const STIMULUS_SAMPLES = [13_000, 14_401, 16_003, 17_777, 19_999];
+/** Half as fast as the wall clock, so that a loaded machine has twice the time for everything. */
+const DRIFT_PPM = -500_000;
 const SETTINGS = {
   // Nothing here is about the watchdog or a silent link, and a loaded machine must not make it so.
   watchdogMs: 2000,
@@ -126,7 +128,7 @@ async function drive(
 
 const CONTROLLER = {
   client: 'same on every mount',
-  options: { mainStallMs: 60_000, armedForMs: 1000, silenceMs: 5000 },
+  options: { mainStallMs: 60_000, armedForMs: 1000, silenceMs: 5000, deadlineMs: 5000 },
 };
 
 /** Device and driver in virtual time, a link in memory between them. */
@@ -169,7 +171,7 @@ async function runVirtually(blockFrames: number, seed = SEED): Promise<Outcome> 
 async function runOver(link: LinkName, blockFrames: number): Promise<Outcome> {
   const timers = systemTimers();
   const { rig, onData, truth, ledger } = observe(SEED);
-  const served = await serveDevice(link, { rig, onData, settings: SETTINGS });
+  const served = await serveDevice(link, { rig, onData, settings: SETTINGS, driftPpm: DRIFT_PPM });
   try {
     const driver = await connectMeaLink(
       { transport: openTransport(served.address, { timers }), timers, ...CONTROLLER },

@@ -15,7 +15,7 @@ import {
 import type { NetworkMountOptions } from './tcp.js';
 
 /** When, after a connection was lost, each link is asked whether it was its own: the news and the loss race. */
-const PROBE_MS = [0, 20, 200] as const;
+const PROBE_MS = [0, 2, 5, 10, 20, 50, 100, 200] as const;
 /** How long the sockets may take to give their ports back. */
 const RELEASE_MS = 500;
 /** Pairs of neighbouring ports that are tried when any will do. */

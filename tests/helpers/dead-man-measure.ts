@@ -9,7 +9,7 @@ export const AFTERWARDS_TICKS = 12_000;
 /** So many that they would not all start before a watchdog of 100 ms strikes. */
 const SCHEDULED = 8;
 /** How long a controller is armed again and again before a machine counts as too slow for it. */
-const ARMING_MS = 20_000;
+const ARMING_MS = 60_000;
 /** Before the next attempt where one failed: the driver may have to hear of the last disarming first. */
 const ARM_AGAIN_MS = 100;
 

@@ -39,6 +39,8 @@ export interface ServedDevice {
 export interface ServeDeviceOptions {
   readonly rig?: EmulatedRig;
   readonly settings?: Partial<DeviceSettings>;
+  /** Parts per million that its clock is fast by, 0 unless told otherwise. */
+  readonly driftPpm?: number;
   /** Every message of the data lane; the samples of a block are only good until the call returns. */
   readonly onData?: (message: DataMessage) => void;
 }
@@ -87,7 +89,7 @@ export async function serveDevice(link: LinkName, options: ServeDeviceOptions = 
   };
   const mount = await openMount(wanted, accept, { timers });
   const ended = new AbortController();
-  const paced = paceDevice(device, { driftPpm: 0, signal: ended.signal });
+  const paced = paceDevice(device, { driftPpm: options.driftPpm ?? 0, signal: ended.signal });
   let closed: Promise<void> | undefined;
   const close = async (): Promise<void> => {
     ended.abort();

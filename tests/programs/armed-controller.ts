@@ -35,7 +35,7 @@ const device = await connectMeaLink(
     timers,
     client: 'armed controller',
     // The device's side is what is tested; a link that is silent because the machine is busy is kept.
-    options: { silenceMs: 500 },
+    options: { silenceMs: 2000 },
   },
   AbortSignal.timeout(10_000),
 );
