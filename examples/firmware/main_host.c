@@ -85,8 +85,8 @@ int main(int argc, char **argv) {
       box_tick();
       box_run();
       flush();
-      /* A microcontroller has a timer for box_tick, and would not wait at all. */
-      nanosleep(&before, NULL);
+      /* A microcontroller has a timer for box_tick. This loop is one while stimuli wait, and else spares the computer. */
+      if (!box_is_waiting()) nanosleep(&before, NULL);
       box_tick();
     }
     if (poll(&input, 1, is_echo ? -1 : 0) <= 0) continue;

@@ -90,8 +90,8 @@ struct stimulus {
   bool used;
   uint32_t id, slot;
   uint64_t sample;
-  /* On the box's clock. */
-  uint64_t at_us;
+  /* On the box's clock: when it is due, and when its sample begins. */
+  uint64_t at_us, sample_us;
   /* Asked for `now`: it leaves as soon as it can, and cannot be late. */
   bool is_prompt;
   struct pattern pattern;
@@ -159,10 +159,12 @@ static struct {
   bool flows;
 
   enum state state;
-  /* While running the sample counter is the clock plus this; it stands at `sample` otherwise. */
-  uint64_t sample_offset, sample;
-  bool has_controller;
+  /* While running the sample counter goes on from `sample`, which it had at `sample_us` of the clock; else it stands. */
+  uint64_t sample_us, sample;
+  /* The newest client; it is the controller until nothing is heard of it for a second. */
+  bool has_client, has_controller;
   uint8_t client[MEA_TOKEN_BYTES];
+  uint64_t client_heard_us;
   uint32_t newest_command;
   struct remembered replies[REMEMBERED];
   uint32_t next_reply;
@@ -199,8 +201,13 @@ static struct {
   uint8_t levels;
 } box;
 
-/* Sample of the counter at this time of the clock; unsigned arithmetic lets the offset be negative. */
-static uint64_t to_sample(uint64_t us) { return box.state == RUNNING ? us + box.sample_offset : box.sample; }
+/* Sample of the counter at this time of the clock. */
+static uint64_t to_sample(uint64_t us) {
+  return box.state == RUNNING ? box.sample + (us - box.sample_us) / BOX_US_PER_SAMPLE : box.sample;
+}
+
+/* When a sample begins, while running. */
+static uint64_t to_us(uint64_t sample) { return box.sample_us + (sample - box.sample) * BOX_US_PER_SAMPLE; }
 
 static uint64_t sample_now(void) { return to_sample(hal_micros()); }
 
@@ -436,7 +443,7 @@ static void tell_events(void) {
     if (event.drop == DROP_SAFETY) {
       drop_stimulus(event.id, event.sample, event.drop, "a pulse before it left late: too close, or too many at once");
     } else if (event.drop == DROP_DEVICE_FAULT) {
-      drop_stimulus(event.id, event.sample, event.drop, "it was due more than the tolerance ago: this box came late");
+      drop_stimulus(event.id, event.sample, event.drop, "its sample is over: this box came late");
     } else {
       confirm(&event);
       send_delivered(&event);
@@ -877,7 +884,7 @@ static void enqueue(const struct stimulus *stimulus) {
 static void trigger(struct mea_reader reader) {
   static struct stimulus stimulus;
   struct mea_field field;
-  uint64_t id = 0, slot = 0, sample = 0, now_us = hal_micros(), now = to_sample(now_us);
+  uint64_t id = 0, slot = 0, sample = 0, at_us, now_us = hal_micros(), now = to_sample(now_us);
   bool has_time = false, is_prompt = false;
   const uint8_t *token = NULL;
   while (mea_next_field(&reader, &field)) {
@@ -894,6 +901,7 @@ static void trigger(struct mea_reader reader) {
   if (is_prompt) {
     for (sample = now; holds_sample(sample);) sample++;
   }
+  at_us = sample == now ? now_us : to_us(sample);
   if (reader.bad || token == NULL || !has_time || sample > MAX_SAMPLE || id > UINT32_MAX) {
     refuse(REFUSED_BAD_ARGUMENT, "a trigger needs a time and a token of 16 bytes");
   } else if (box.state != RUNNING) refuse(REFUSED_WRONG_STATE, "start first");
@@ -902,15 +910,16 @@ static void trigger(struct mea_reader reader) {
   else if (slot >= BOX_SLOTS || !box.slot[slot].used) refuse(REFUSED_EMPTY_SLOT, "that slot holds no pattern");
   else if (id <= box.newest_stimulus) refuse(REFUSED_STALE_ID, "stimulus ids must rise");
   else if (sample < now) refuse(REFUSED_LATE, "that sample is past");
-  else if (sample > now + BOX_MAX_AHEAD_MS * US_PER_MS) refuse(REFUSED_TOO_FAR_AHEAD, "at most 2000 ms ahead");
+  else if (sample > now + BOX_MAX_AHEAD_MS * US_PER_MS / BOX_US_PER_SAMPLE) refuse(REFUSED_TOO_FAR_AHEAD, "at most 2000 ms ahead");
   else if (box.queued == BOX_QUEUE) refuse(REFUSED_QUEUE_FULL, "8 stimuli are waiting");
   else if (holds_sample(sample)) refuse(REFUSED_BAD_ARGUMENT, "another stimulus has that sample");
-  else if (check_stimulus(&box.slot[slot], now_us + (sample - now), now_us)) {
+  else if (check_stimulus(&box.slot[slot], at_us, now_us)) {
     box.newest_stimulus = stimulus.id = (uint32_t)id;
     stimulus.used = true;
     stimulus.slot = (uint32_t)slot;
     stimulus.sample = sample;
-    stimulus.at_us = now_us + (sample - now);
+    stimulus.at_us = at_us;
+    stimulus.sample_us = to_us(sample);
     stimulus.is_prompt = is_prompt;
     stimulus.pattern = box.slot[slot];
     commit(stimulus.id, &stimulus.pattern, stimulus.at_us);
@@ -998,14 +1007,13 @@ static bool deliver_due(uint64_t now_us) {
   if (!box.armed || box.queued == 0 || box.event_count == EVENTS) return false;
   const struct stimulus *stimulus = &box.waiting[box.queue[0]];
   if (now_us < stimulus->at_us) return false;
-  uint64_t late_us = now_us - stimulus->at_us;
-  bool may = may_begin(&stimulus->pattern, now_us), is_late = late_us > BOX_LATE_US;
+  bool may = may_begin(&stimulus->pattern, now_us), is_late = now_us - stimulus->sample_us >= BOX_LATE_US;
   if (!may && !is_late) return false;
   struct event event = {0, stimulus->id, stimulus->slot, stimulus->sample, now_us, 0};
   if (!may) event.drop = DROP_SAFETY;
   else if (is_late && !stimulus->is_prompt) event.drop = DROP_DEVICE_FAULT;
   else {
-    event.sample += late_us;
+    event.sample += (now_us - stimulus->sample_us) / BOX_US_PER_SAMPLE;
     for (uint8_t i = 0; i < stimulus->pattern.pulses; i++) event.electrodes |= (uint8_t)(1u << stimulus->pattern.pulse[i].output);
     begin_pulses(&stimulus->pattern, now_us);
   }
@@ -1035,8 +1043,7 @@ static void put_capabilities(struct mea_writer *body) {
   mea_put_text(body, 3, "1.0.0");
   mea_put_uint(body, 4, 1);
   mea_put_uint(body, 6, box.emulated);
-  /* The sample counter counts microseconds. */
-  mea_put_double(body, 8, 1e6);
+  mea_put_double(body, 8, 1e6 / BOX_US_PER_SAMPLE);
   mea_put_uint(body, 10, BOX_MAX_BLOCK_FRAMES);
   size_t stimulation = mea_begin(body, 11);
   mea_put_bytes(body, 1, OUTPUTS, sizeof OUTPUTS);
@@ -1072,19 +1079,20 @@ static void hello(struct mea_reader reader) {
     refuse(REFUSED_VERSION, "this box speaks protocol 1");
     return;
   }
-  /* There is one line and so one controller: another client takes over, and what the first had armed ends. */
-  /* Whoever arms is there from hello on: nobody inherits an armed box. */
+  bool is_known = box.has_client && same_bytes(client, box.client, sizeof box.client);
+  /* There is one line and so one link: another client takes over at once. Nobody inherits an armed box. */
   disarm(CAUSE_LINK_LOST, "a controller said hello");
-  if (!box.has_controller || !same_bytes(client, box.client, sizeof box.client)) {
+  if (!is_known) {
     memcpy(box.client, client, sizeof box.client);
     memset(box.replies, 0, sizeof box.replies);
+    /* Its patterns are its own: a new controller finds empty slots, but not an empty history. */
+    memset(box.slot, 0, sizeof box.slot);
     box.newest_command = 0;
-    box.has_controller = true;
     box.sent_sequence = box.data_sequence;
     box.flows = true;
-  } else {
-    box.flows = false;
   }
+  box.has_client = box.has_controller = true;
+  box.client_heard_us = hal_micros();
   size_t inside = mea_begin(&reply.body, RESULT_HELLO);
   put_capabilities(&reply.body);
   mea_put_fixed32(&reply.body, 2, box.boot_id);
@@ -1133,7 +1141,7 @@ static void start(void) {
     refuse(box.state == IDLE ? REFUSED_NOT_CONFIGURED : REFUSED_WRONG_STATE, "start needs a device that is ready");
     return;
   }
-  box.sample_offset = box.sample - hal_micros();
+  box.sample_us = hal_micros();
   box.state = RUNNING;
   mea_put_uint(&body, 1, box.sample);
   send_data(DATA_STARTED, &body);
@@ -1171,7 +1179,7 @@ static void rest(struct mea_reader reader) {
   else {
     /* A stimulus that the timer has just taken is of the session that ends here. */
     tell_events();
-    box.sample_offset += samples;
+    box.sample += samples;
     begin_session();
     mea_put_uint(&body, 1, from);
     mea_put_uint(&body, 2, from + samples);
@@ -1294,6 +1302,7 @@ void box_take_byte(uint8_t byte) {
   struct mea_field field;
   if (!mea_receive(&box.receiver, byte, &lane, &message, &length)) return;
   struct mea_reader reader = mea_read(message, length);
+  box.client_heard_us = hal_micros();
   while (mea_next_field(&reader, &field)) {
     if (field.wire_type != MEA_BYTES) continue;
     if (field.number == 2) take_command(mea_inside(&field));
@@ -1301,9 +1310,19 @@ void box_take_byte(uint8_t byte) {
   }
 }
 
+/* The controller is none any more. Where it comes back, it says first from where the data lane is to go on. */
+static void lose_controller(const char *message) {
+  disarm(CAUSE_LINK_LOST, message);
+  box.has_controller = false;
+  box.flows = false;
+}
+
 void box_run(void) {
   uint64_t now_us = hal_micros();
   settle();
+  if (box.has_controller && now_us - box.client_heard_us >= BOX_SILENCE_MS * US_PER_MS) {
+    lose_controller("nothing was heard of the controller for a second");
+  }
   if (box.has_controller && now_us >= box.next_heartbeat) {
     pump();
     box.next_heartbeat = now_us + BOX_HEARTBEAT_MS * US_PER_MS;
@@ -1312,4 +1331,6 @@ void box_run(void) {
   pump();
 }
 
-void box_link_lost(void) { disarm(CAUSE_LINK_LOST, "the link is gone"); }
+void box_link_lost(void) { lose_controller("the link is gone"); }
+
+bool box_is_waiting(void) { return box.queued > 0; }

@@ -12,11 +12,15 @@
 /* A pulse has up to 32 phases, gaps included, of which 6 have a current. */
 enum { BOX_OUTPUTS = 8, BOX_SLOTS = 16, BOX_PHASES = 32, BOX_MAX_PHASES = 6, BOX_QUEUE = 8 };
 enum { BOX_WATCHDOG_MS = 100, BOX_HEARTBEAT_MS = 50, BOX_MAX_AHEAD_MS = 2000, BOX_RING_MS = 100 };
-enum { BOX_MAX_BLOCK_FRAMES = 65535, BOX_MAX_UA = 1000000 };
+enum { BOX_MAX_BLOCK_FRAMES = 65535, BOX_MAX_UA = 1000000, BOX_SILENCE_MS = 1000 };
+/* The sample counter has 20 kHz, as recorders have: a sample is longer than box_tick comes late. */
+#ifndef BOX_US_PER_SAMPLE
+#define BOX_US_PER_SAMPLE 50u
+#endif
 
-/* A stimulus that could not leave for longer than this after it was due is dropped, not delivered late. */
+/* A stimulus that could not leave so soon after its sample began is dropped: by default one whose sample is over. */
 #ifndef BOX_LATE_US
-#define BOX_LATE_US 1000u
+#define BOX_LATE_US BOX_US_PER_SAMPLE
 #endif
 
 /* Starts the box; `boot_id` differs from boot to boot, `serial_number` from box to box and stays valid. */
@@ -32,6 +36,8 @@ void box_take_byte(uint8_t byte);
 void box_run(void);
 /* The link is gone, where the hardware can tell (USB unplugged): stimulation ends. For the loop. */
 void box_link_lost(void);
+/* Whether stimuli wait: then a program that has no timer must not pause. */
+bool box_is_waiting(void);
 
 /* Given by the hardware: sets the outputs, bit 0 the first; */
 void hal_set_outputs(uint8_t levels);
