@@ -112,6 +112,8 @@ export const FIRST_MEDIAN_UV = 5;
 export const FLOOR_OF_SILENCE = 0.1;
 /** Never, in the kernels' counts. */
 export const NEVER = 2 ** 31 - 1;
+/** Samples that the kernels count at most for a stage of the noise estimate. */
+const MAX_SEEN = 2 ** 30;
 
 /**
  * Settings in samples.
@@ -198,6 +200,7 @@ function planStages(
   checkRange('noise.settleMs', settleMs, [100, 600_000]);
   checkRange('noise.baselineMs', baselineMs, [settleMs, 86_400_000]);
   const settle = frames(settleMs);
+  checkRange('noise.baselineMs in samples', frames(baselineMs), [settle, MAX_SEEN]);
   const end = mode === 'frozen' ? frames(baselineMs) : NEVER;
   return [Math.round(settle / 20), Math.round(settle / 2), settle, end];
 }

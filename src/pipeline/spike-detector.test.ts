@@ -380,6 +380,7 @@ describe('the spike detector', () => {
     [{ band: { type: 'cascade', lowHz: 300, highHz: 10_000 } }, 'half the sampling rate'],
     [{ excluded: [2] }, 'excluded'],
     [{ noise: { mode: 'adaptive', initialUv: Float32Array.of(1) } }, 'initialUv'],
+    [{ noise: { mode: 'frozen', baselineMs: 60_000_000 } }, 'baselineMs'],
     [{ duplicates: { positions: [], radiusUm: 100 } }, 'positions'],
   ] satisfies [Partial<SpikeDetectorSettings>, string][])('refuses impossible settings: %o', (special, message) => {
     expect(() => createSpikeDetector({ ...BASE, channels: 2, ...special })).toThrow(message);

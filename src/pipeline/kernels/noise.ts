@@ -160,6 +160,9 @@ function updateSilence(record: usize): void {
   }
 }
 
+/** No count of seen samples grows beyond this, and no stage begins later: the same as in src/pipeline/detector-settings.ts. */
+const MAX_SEEN: i32 = 1 << 30;
+
 /** Counts what the estimates have seen, and takes them from stage to stage. */
 function countSeen(record: usize): void {
   let isSettling = 0;
@@ -167,7 +170,9 @@ function countSeen(record: usize): void {
   for (let lane = 0; lane < 8; lane++) {
     const at = record + ((<usize>lane) << 2);
     const stage = load<i32>(at, STAGE);
-    const seen = load<i32>(at, SEEN);
+    // A channel that is dead from the start keeps its group counting, for days.
+    const seen = min(load<i32>(at, SEEN), MAX_SEEN);
+    store<i32>(at, seen, SEEN);
     const next = stageOf(seen);
     if (next != stage) enterStage(at, next);
     if (next < lastStage) isSettling = 1;
