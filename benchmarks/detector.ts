@@ -191,6 +191,28 @@ function compare(scene: Scene, folder: string, native: Native | undefined): void
   }
 }
 
+/** The rate where one electrode in eight is dead, over that of the same scene with all alive. */
+function compareDead(channels: number): void {
+  const alive = renderScene({ channels, frames: 4000, spikesPerSecond: 10 });
+  const dead = alive.map((value, i) => (i % 8 === 3 ? 11 : value));
+  const runs = [alive, dead].map((samples) => createRun(channels, samples, 20));
+  const rates = runs.map(() => 0);
+  const passes = Math.ceil(8e6 / alive.length);
+  for (let round = 0; round < ROUNDS; round++) {
+    runs.forEach((run, k) => {
+      const work = (): void => {
+        for (let i = 0; i < passes; i++) run.pass();
+      };
+      rates[k] = Math.max(rates[k]!, rateOf(passes * alive.length, work));
+    });
+  }
+  const [all, some] = [rates[0]!, rates[1]!];
+  printLine(
+    `${channels} channels, blocks of 1 ms, 10 spikes/s, every eighth electrode dead: ${some.toFixed(0)}, ` +
+      `${(some / all).toFixed(2)} of all alive (${all.toFixed(0)})`,
+  );
+}
+
 /** Million int16 a CPU second that a plain copy moves. */
 function copyRate(): number {
   const from = new Int16Array(1 << 20).fill(1);
@@ -215,6 +237,7 @@ try {
       compare({ channels, frames, spikesPerSecond }, folder, 'reason' in native ? undefined : native);
     }
   }
+  for (const channels of [64, 1024]) compareDead(channels);
 } finally {
   rmSync(folder, { recursive: true });
 }

@@ -161,6 +161,6 @@ function fillRecords(plan: DetectorPlan, memory: DetectorMemory, buffer: ArrayBu
     integers[at + DETECTOR_RECORD.stage / 4] = stage;
   }
   for (let group = 0; group < memory.groups; group++) {
-    integers[group * words + DETECTOR_RECORD.settling / 4] = Number(plan.initialNoiseUv === undefined);
+    integers[group * words + DETECTOR_RECORD.settling / 4] = plan.initialNoiseUv === undefined ? 255 : 0;
   }
 }

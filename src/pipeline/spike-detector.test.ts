@@ -4,7 +4,7 @@ import { openRandomStream } from '../../protocols/random.js';
 import { sampleIndex } from '../../protocols/units.js';
 import { joinBatches, type JoinedSpikes } from '../../tests/helpers/join-batches.js';
 import { inputScaleOf } from './detector-memory.js';
-import { MEDIAN_OF_SIGMA, planDetector, type SpikeDetectorSettings } from './detector-settings.js';
+import { MEDIAN_OF_SIGMA, planDetector, type NoiseSettings, type SpikeDetectorSettings } from './detector-settings.js';
 import { openKernels } from './open-kernels.js';
 import type { SpikeBatch } from './spike-batch.js';
 import { createRowDetector, createSpikeDetector } from './spike-detector.js';
@@ -139,6 +139,39 @@ describe('the spike detector', () => {
     expect(found.noiseUv).toEqual(twin.noiseUv);
     expect(closedSpans(found, 8005)).toEqual(closedSpans(twin, 8005));
   });
+
+  it.each([
+    ['adaptive', {}],
+    ['frozen', { mode: 'frozen', settleMs: 100, baselineMs: 150 }],
+    ['known noise', { initialUv: new Float32Array(13).fill(5) }],
+  ] satisfies [string, Partial<NoiseSettings>][])(
+    'finds what its plain twin finds where channels are dead from the start, fall silent, and speak again: %s',
+    (_, noise) => {
+      const settings: SpikeDetectorSettings = {
+        ...BASE,
+        channels: 13,
+        noise: { ...BASE.noise, ...noise },
+        silence: { afterMs: 20 },
+      };
+      const samples = makeRecording(13, 12_000);
+      for (let i = 0; i < 12_000; i++) {
+        samples[i * 13 + 2] = -7;
+        if (i > 2000 && i < 7000) samples[i * 13 + 5] = 40;
+        if (i > 5000 && i < 5013) samples[i * 13 + 6] = 32_767;
+        if (i > 6000) samples[i * 13 + 12] = 3;
+      }
+      const twin = runTwin(settings, { firstSample: 5, frames: 12_000, samples });
+      const found = runInt16(settings, samples, { block: 333, firstSample: 5 });
+      expect(found.samples.length).toBeGreaterThan(100);
+      expect(found.samples).toEqual(twin.samples);
+      expect(found.electrodes).toEqual(twin.electrodes);
+      expect(found.amplitudesUv).toEqual(twin.amplitudesUv);
+      expect(found.noiseUv).toEqual(twin.noiseUv);
+      expect(closedSpans(found, 12_005)).toEqual(closedSpans(twin, 12_005));
+      expect(found.blind[5]!.length).toBeGreaterThan(2);
+      for (const block of [1, 40]) expect(runInt16(settings, samples, { block, firstSample: 5 })).toEqual(found);
+    },
+  );
 
   it.each([1, 2, 7, 13, 160, 8000])('finds the same in blocks of %i samples', (block) => {
     const settings: SpikeDetectorSettings = {

@@ -56,7 +56,7 @@ export function filterCarefully(
     if (maskAt != 0) maskAt += padded;
   }
   store<i32>(record, isMarked, MARKED);
-  store<i32>(record, needsCare(record, lanes), CAREFUL);
+  store<i32>(record, careOf(record, lanes), CAREFUL);
 }
 
 /** Puts one channel's input into `inputRows`; 1 when its output is blind. */
@@ -96,11 +96,39 @@ function takeInput(kind: i32, record: usize, lane: i32, source: usize, isMasked:
   return mark;
 }
 
-function needsCare(record: usize, lanes: i32): i32 {
+/** Every channel of the group can be seen, and its input be taken as it is. */
+export const NO_CARE: i32 = 0;
+/** Input has to be looked at sample by sample. */
+export const CARE: i32 = 1;
+/** All of it can be taken as it is, but some channels are dead. */
+export const DEAD_CHANNELS: i32 = 2;
+
+/** What care a group needs whose input is neither masked nor at the rail. */
+export function careOf(record: usize, lanes: i32): i32 {
+  let care = NO_CARE;
   for (let lane = 0; lane < lanes; lane++) {
     const at = record + ((<usize>lane) << 2);
-    const isOpen = load<i32>(at, GUARD_LEFT) == 0 && load<i32>(at, RAIL_RUN) == 0;
-    if (!isOpen || load<i32>(at, STARTED) == 0 || load<i32>(at, SILENT) >= silentEpochs) return 1;
+    if (load<i32>(at, STARTED) == 0 || load<i32>(at, RAIL_RUN) != 0) return CARE;
+    if (load<i32>(at, SILENT) >= silentEpochs) care = DEAD_CHANNELS;
+    else if (load<i32>(at, GUARD_LEFT) != 0) return CARE;
   }
-  return 0;
+  return care;
+}
+
+/** Marks the dead channels of a group in frames of the tile; nobody else is marked. */
+export function markDead(record: usize, group: i32, lanes: i32, position: i32, frames: i32): void {
+  let pattern: u64 = 0;
+  for (let lane = 0; lane < lanes; lane++) {
+    const at = record + ((<usize>lane) << 2);
+    if (load<i32>(at, SILENT) < silentEpochs) continue;
+    store<i32>(at, railGuardFrames, GUARD_LEFT);
+    pattern |= (<u64>1) << (<u64>lane << 3);
+  }
+  const padded = (<usize>groups) << 3;
+  let markAt = marks + <usize>position * padded + ((<usize>group) << 3);
+  for (let i = 0; i < frames; i++) {
+    store<u64>(markAt, pattern);
+    markAt += padded;
+  }
+  store<i32>(record, 1, MARKED);
 }

@@ -53,7 +53,7 @@ export const ACTIVE: usize = 768;
 export const CAREFUL: usize = 772;
 /** i32 of the group: 1 when the tile's blind marks are filled in. */
 export const MARKED: usize = 776;
-/** i32 of the group: 1 until all its channels are settled. */
+/** i32 of the group: bits of the channels that are not settled yet. */
 export const SETTLING: usize = 780;
 /** f32 largest |y| of the epoch so far after the common reference. */
 export const CREST: usize = 784;

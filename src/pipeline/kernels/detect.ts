@@ -28,7 +28,7 @@ import {
   SETTLING,
   takeSettings,
 } from './detect-layout';
-import { filterCarefully } from './careful';
+import { CARE, careOf, DEAD_CHANNELS, filterCarefully, markDead, NO_CARE } from './careful';
 import { filterFloat, filterInt16, INT16 } from './filter';
 import { endEpoch, trackNoise, updateLevels } from './noise';
 import { subtractReference } from './reference';
@@ -96,20 +96,28 @@ function filterGroup(
   frames: i32,
 ): void {
   const at = source + (kind == INT16 ? (<usize>group) << 4 : (<usize>group) << 5);
-  if (load<i32>(record, CAREFUL) == 0 && (mask == 0 || !isAnyMasked(mask, group, frames))) {
-    store<i32>(record, 0, MARKED);
-    if (kind == INT16) {
-      const wasAtRail = filterInt16(record, at, stride, out, frames, min(8, channels - (group << 3)), scaleInt16);
-      if (!wasAtRail) {
-        hold(record, at + <usize>(frames - 1) * stride);
-        return;
-      }
-    } else {
-      filterFloat(record, at, stride, out, frames);
-      return;
-    }
+  const lanes = min(8, channels - (group << 3));
+  // Guards and silences may have changed since: what care is needed is asked anew.
+  const care = load<i32>(record, CAREFUL) == NO_CARE ? NO_CARE : careOf(record, lanes);
+  const isPlain = care != CARE && (mask == 0 || !isAnyMasked(mask, group, frames));
+  if (isPlain && filterPlainly(kind, record, at, stride, out, frames, lanes)) {
+    store<i32>(record, care, CAREFUL);
+    if (care == DEAD_CHANNELS) markDead(record, group, lanes, position, frames);
+    else store<i32>(record, 0, MARKED);
+    return;
   }
   filterCarefully(kind, record, group, at, stride, mask, out, position, frames);
+}
+
+/** Filters input as it is. False when a channel was at the rail: nothing was done then. */
+function filterPlainly(kind: i32, record: usize, at: usize, stride: usize, out: usize, frames: i32, lanes: i32): bool {
+  if (kind != INT16) {
+    filterFloat(record, at, stride, out, frames);
+    return true;
+  }
+  if (filterInt16(record, at, stride, out, frames, lanes, scaleInt16)) return false;
+  hold(record, at + <usize>(frames - 1) * stride);
+  return true;
 }
 
 /** Keeps the last frame's input, should what follows be at the rail. */
@@ -138,7 +146,7 @@ function detectGroup(record: usize, group: i32, out: usize, position: i32, frame
   const isLoudB = f32x4.gt(v128.load(record + crest, 16), v128.load(record, QUIET + 16));
   const valid = (1 << min(8, channels - (group << 3))) - 1;
   let bits = load<i32>(record, ACTIVE) | i32x4.bitmask(isLoudA) | (i32x4.bitmask(isLoudB) << 4);
-  if (load<i32>(record, SETTLING) != 0) bits = 255;
+  bits |= load<i32>(record, SETTLING);
   const marked = load<i32>(record, MARKED) != 0 ? markedLanes(group, position, frames) : 0;
   bits = (bits | marked) & valid;
   if (bits == 0) {

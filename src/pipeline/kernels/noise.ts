@@ -156,7 +156,8 @@ function updateSilence(record: usize): void {
     const counted = v128.and(i32x4.min_s(i32x4.add(before, i32x4.splat(1)), limit), isSilent);
     const after = v128.bitselect(before, counted, v128.and(isGuarded, isSilent));
     v128.store(at, after, SILENT);
-    if (v128.any_true(i32x4.eq(v128.or(before, after), limit))) store<i32>(record, 1, CAREFUL);
+    const isDead = v128.or(i32x4.eq(before, limit), i32x4.eq(after, limit));
+    if (v128.any_true(isDead)) store<i32>(record, 1, CAREFUL);
   }
 }
 
@@ -165,7 +166,7 @@ const MAX_SEEN: i32 = 1 << 30;
 
 /** Counts what the estimates have seen, and takes them from stage to stage. */
 function countSeen(record: usize): void {
-  let isSettling = 0;
+  let settling = 0;
   const lastStage = stage4 == i32.MAX_VALUE ? STAGE_SETTLED : STAGE_FROZEN;
   for (let lane = 0; lane < 8; lane++) {
     const at = record + ((<usize>lane) << 2);
@@ -175,9 +176,9 @@ function countSeen(record: usize): void {
     store<i32>(at, seen, SEEN);
     const next = stageOf(seen);
     if (next != stage) enterStage(at, next);
-    if (next < lastStage) isSettling = 1;
+    if (next < lastStage) settling |= 1 << lane;
   }
-  store<i32>(record, isSettling, SETTLING);
+  store<i32>(record, settling, SETTLING);
 }
 
 function stageOf(seen: i32): i32 {

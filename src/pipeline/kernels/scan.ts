@@ -248,7 +248,7 @@ export function scanMarked(record: usize, group: i32, lane: i32, rows: usize, po
   const limit = load<f32>(at, LIMIT);
   const up = load<f32>(at, UP);
   const down = load<f32>(at, DOWN);
-  const isCounting = load<i32>(record, SETTLING);
+  const isCounting = i32(load<i32>(record, SETTLING) != 0);
   let median = load<f32>(MEDIANS_BEFORE + ((<usize>lane) << 2));
   let gateLeft = load<i32>(at, GATE_LEFT);
   const isReleased = load<i32>(at, SHUT_FOR) > releaseFrames;
