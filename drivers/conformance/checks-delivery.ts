@@ -1,10 +1,11 @@
-import type { StimulusDelivered } from '../../protocols/mea-link/messages.js';
+import type { BlockMessage, StimulusDelivered } from '../../protocols/mea-link/messages.js';
 import type { CheckContext } from './check-context.js';
 import { CheckSkipped } from './check-verdict.js';
 import type { ConformanceCheck } from './conformance-check.js';
 import { describeData } from './describe.js';
 import type { DeviceSession } from './device-session.js';
 import {
+  awaitData,
   awaitFate,
   dataOf,
   fatesOf,
@@ -28,6 +29,31 @@ export const DELIVERY_CHECKS: readonly ConformanceCheck[] = [
     async run(context: CheckContext): Promise<void> {
       const { delivered, asked } = await deliverPulse(context, 'sample');
       wantEqual('sample', delivered.sample, asked);
+    },
+  },
+  {
+    id: 'deliver-before-block',
+    title: 'a stimulus is acknowledged before the block that holds the sample at which it began',
+    section: 'delivery',
+    electrodes: 'driven',
+    async run(context: CheckContext): Promise<void> {
+      if (context.capabilities.channels === 0) throw new CheckSkipped('the device has no recording channels');
+      const armed = await context.openArmed();
+      const { session } = armed;
+      const stimulusId = context.stimulusIds.next();
+      // The last sample of a block: between it and the block there is no time to lose.
+      const sample = await lastSampleOfBlock(context, session);
+      wantType(await sendTrigger(armed, { stimulusId, sample }), 'scheduled');
+      const delivered = await wantDelivered(session, stimulusId);
+      const block = await session.waitFor(() => blockWith(session, delivered.sample), {
+        what: `the block that holds sample ${delivered.sample}`,
+      });
+      const messages = session.data.map(({ message }) => message);
+      want(
+        messages.indexOf(delivered) < messages.indexOf(block),
+        `the block of sample ${delivered.sample} first`,
+        'stimulus-delivered first',
+      );
     },
   },
   {
@@ -150,6 +176,22 @@ export const DELIVERY_CHECKS: readonly ConformanceCheck[] = [
     },
   },
 ];
+
+/** The last sample of a block that lies ahead; undefined where the device delivers at once. */
+async function lastSampleOfBlock(context: CheckContext, session: DeviceSession): Promise<number | undefined> {
+  if (context.stimulation.scheduling !== 'at-sample') return undefined;
+  const ahead = await sampleAhead(context, session);
+  const block = await awaitData(session, 'block', { after: dataOf(session, 'block').length });
+  const frames = context.blockFrames;
+  const into = (ahead - block.firstSample) % frames;
+  return ahead + frames - 1 - into;
+}
+
+function blockWith(session: DeviceSession, sample: number): BlockMessage | undefined {
+  return dataOf(session, 'block').find(
+    ({ firstSample, frames }) => firstSample <= sample && sample < firstSample + frames,
+  );
+}
 
 /** One pulse on each of the test electrodes. */
 async function deliverPulse(

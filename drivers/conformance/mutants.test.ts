@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import type { DeviceMessage, HostMessage, Refusal, ReplyResult } from '../../protocols/mea-link/messages.js';
+import type {
+  DeviceMessage,
+  HostMessage,
+  Refusal,
+  ReplyResult,
+  StimulusDelivered,
+} from '../../protocols/mea-link/messages.js';
 import { sampleIndex } from '../../protocols/units.js';
 import { runVirtually } from '../../tests/helpers/conformance-device.js';
 import { createLyingTransport, type Lies } from '../../tests/helpers/lying-transport.js';
@@ -48,6 +54,26 @@ const MUTANTS: readonly Mutant[] = [
         message.type === 'stimulus-delivered' ? { ...message, sample: sampleIndex(message.sample + 1) } : message,
       ),
     fails: ['deliver-at-sample', 'deliver-empty'],
+  },
+  {
+    name: 'tells of a stimulus after the block that shows it',
+    lies: () => {
+      let held: StimulusDelivered | undefined;
+      return {
+        toHost: (message, tell) => {
+          if (message.type === 'stimulus-delivered') {
+            held = message;
+            return undefined;
+          }
+          if (held === undefined || message.type === 'reply' || message.type === 'device-heartbeat') return message;
+          const late = { ...held, sequence: message.sequence };
+          tell({ ...message, sequence: held.sequence });
+          held = undefined;
+          return late;
+        },
+      };
+    },
+    fails: ['deliver-before-block'],
   },
   {
     name: 'hashes another profile',

@@ -11,8 +11,8 @@ import type { DeviceMessage, HostMessage } from '../../protocols/mea-link/messag
 export interface Lies {
   /** A message of the kit on its way to the device. `answer` speaks in the device's place. */
   readonly toDevice?: (message: HostMessage, answer: (message: DeviceMessage) => void) => HostMessage | undefined;
-  /** A message of the device on its way to the kit. */
-  readonly toHost?: (message: DeviceMessage) => DeviceMessage | undefined;
+  /** A message of the device on its way to the kit. `tell` sends another one before it, of the data lane. */
+  readonly toHost?: (message: DeviceMessage, tell: (message: DeviceMessage) => void) => DeviceMessage | undefined;
 }
 
 /**
@@ -32,10 +32,13 @@ export function createLyingTransport(honest: Transport, openLies: () => Lies): T
 }
 
 function lieToHost(handler: LinkHandler, { toHost = (message) => message }: Lies): LinkHandler {
+  const tell = (message: DeviceMessage): void => {
+    handler.onMessage('data', encodeDeviceMessage(message));
+  };
   return {
     onMessage: (lane, bytes) => {
       const decoded = decodeDeviceMessage(bytes);
-      const told = decoded.type === 'message' ? toHost(decoded.message) : undefined;
+      const told = decoded.type === 'message' ? toHost(decoded.message, tell) : undefined;
       if (decoded.type === 'bad') handler.onMessage(lane, bytes);
       else if (told !== undefined) handler.onMessage(lane, encodeDeviceMessage(told));
     },
