@@ -288,6 +288,19 @@ describe('the link', () => {
     expect(fake.isLinked).toBe(false);
   });
 
+  test.each([
+    ['channels', 'The device came back with another number of channels: 3, expected 2'],
+    ['sampleRateHz', 'The device came back with another sample rate: 20001 Hz, expected 20000 Hz'],
+  ] as const)('to a device that booted with other %s is not used', async (what, message) => {
+    const { fake, events, timers } = await openBench();
+    fake.capabilities = { ...fake.capabilities, [what]: fake.capabilities[what] + 1 };
+    fake.reboot();
+    await timers.advanceAsync(100);
+    expect(ofType(events, 'link-failed')).toMatchObject([{ message }]);
+    expect(ofType(events, 'device-restarted')).toEqual([]);
+    expect(fake.isLinked).toBe(false);
+  });
+
   test('on which the data lane began anew without a word is dropped and greeted again', async () => {
     const { fake, events, timers } = await openBench();
     fake.acquire(10);

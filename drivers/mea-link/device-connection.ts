@@ -263,10 +263,9 @@ export class DeviceConnection {
     if (capabilities.major !== MEA_LINK_VERSION.major) {
       return `The device speaks protocol ${capabilities.major}, this driver ${MEA_LINK_VERSION.major}`;
     }
-    const expected = this.#hello?.capabilities.serialNumber;
-    if (expected !== undefined && expected !== capabilities.serialNumber) {
-      return `Another device answers: serial number ${capabilities.serialNumber}, expected ${expected}`;
-    }
+    const expected = this.#hello?.capabilities;
+    const other = expected && findOther(capabilities, expected);
+    if (other !== undefined) return other;
     if (capabilities.heartbeatMs >= this.#options.driver.silenceMs) {
       return `The device's heartbeats come every ${capabilities.heartbeatMs} ms, more seldom than silenceMs allows`;
     }
@@ -451,6 +450,20 @@ export class DeviceConnection {
   #closedError(): MeaError {
     return new MeaError('link', { what: 'The driver was closed', where: this.#options.transport.address });
   }
+}
+
+/** In what a device is another one than was greeted first: everything above keeps the shape of that one's samples. */
+function findOther(got: Capabilities, expected: Capabilities): string | undefined {
+  if (got.serialNumber !== expected.serialNumber) {
+    return `Another device answers: serial number ${got.serialNumber}, expected ${expected.serialNumber}`;
+  }
+  if (got.channels !== expected.channels) {
+    return `The device came back with another number of channels: ${got.channels}, expected ${expected.channels}`;
+  }
+  if (got.sampleRateHz !== expected.sampleRateHz) {
+    return `The device came back with another sample rate: ${got.sampleRateHz} Hz, expected ${expected.sampleRateHz} Hz`;
+  }
+  return undefined;
 }
 
 function laneOf(message: DeviceMessage): Lane {
