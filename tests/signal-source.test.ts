@@ -1,6 +1,7 @@
 import { concatMap, filter, firstValueFrom, from } from 'rxjs';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi, type MockInstance } from 'vitest';
 import { createMemoryTransport } from '../drivers/transports/memory.js';
+import type { Link, Transport } from '../protocols/mea-link/link.js';
 import { MemoryHub } from '../protocols/mea-link/memory-link.js';
 import { drawPattern } from '../protocols/mixed-sources.js';
 import { openRandomStream } from '../protocols/random.js';
@@ -106,6 +107,53 @@ function correlate(a: readonly number[], b: readonly number[]): number {
   const scale = Math.sqrt(sum((i) => (a[i]! - ma) ** 2) * sum((i) => (b[i]! - mb) ** 2));
   return sum((i) => (a[i]! - ma) * (b[i]! - mb)) / scale;
 }
+
+describe('a rig that cannot be', () => {
+  it('is refused with one pattern slot, before anything is armed', async () => {
+    const asked: string[] = [];
+    const oneSlot = ({ capabilities, ...virtual }: VirtualRig): SignalRig => ({
+      ...virtual,
+      configure: (configuration) => {
+        asked.push('configure');
+        return virtual.configure(configuration);
+      },
+      capabilities: { ...capabilities, stimulation: { ...capabilities.stimulation!, slots: 1 } },
+    });
+    await expect(open({ change: oneSlot })).rejects.toThrow('keeps one pattern while the next is uploaded');
+    expect(asked).toEqual([]);
+  });
+
+  it('lets go of the device when the pipeline does not fit it', async () => {
+    const rig = createEmulatedRig({ culture: CULTURE });
+    const device = new EmulatedDevice({
+      rig,
+      settings: DEFAULT_DEVICE_SETTINGS,
+      faults: new DeviceFaults([], { seed: 1, sampleRateHz: rig.sampleRateHz }),
+      bootId: 1,
+    });
+    const hub = new MemoryHub();
+    hub.listen(device.accept);
+    const honest = createMemoryTransport(hub);
+    let close: MockInstance<Link['close']> | undefined;
+    const transport: Transport = {
+      address: honest.address,
+      connect: async (handler, signal) => {
+        const link = await honest.connect(handler, signal);
+        close = vi.spyOn(link, 'close');
+        return link;
+      },
+    };
+    const advance = (ticks: number): void => {
+      device.advance(ticks);
+    };
+    const opening = openVirtualRig(
+      { transport, sampleRateHz: rig.sampleRateHz, advance },
+      { detector: { channels: 3 } },
+    );
+    await expect(opening).rejects.toThrow('The device has other channels than the detector was set up for');
+    expect(close).toHaveBeenCalled();
+  });
+});
 
 describe('trials on a rig, from voltages', () => {
   it('are delivered at the samples asked for, and counted from what the electrodes show', async () => {

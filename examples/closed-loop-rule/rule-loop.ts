@@ -234,7 +234,9 @@ class RuleLoop {
     const answer = await device.stimulate(verdict.command);
     this.latency.acknowledged(stimulusId);
     if (answer.type === 'refused') {
-      this.#history = withdraw(this.#history, stimulusId);
+      // Not armed any more is the driver's own word, which may have overtaken a stimulus that left: the device tells if not.
+      const mayHaveLeft = answer.reason === 'not-armed' && !device.isArmed;
+      if (!mayHaveLeft) this.#history = withdraw(this.#history, stimulusId);
       this.#refuse(request, `${answer.reason}: ${answer.message}`);
       return;
     }

@@ -10,7 +10,7 @@ import { MemoryHub } from '../../protocols/mea-link/memory-link.js';
 import { createMemoryTransport } from '../../drivers/transports/memory.js';
 import { openSignalSource } from '../closed-loop/signals/signal-source.js';
 import { toLoopSettings, toSourceOptions, toTrialPulse } from '../closed-loop/signals/signal-settings.js';
-import { openVirtualRig } from '../closed-loop/signals/virtual-rig.js';
+import { openVirtualRig, type SteppedDevice } from '../closed-loop/signals/virtual-rig.js';
 
 /**
  * Opens the bundled emulator. This is the only file of src that loads it, and only when no rig is given or the rig says
@@ -148,23 +148,23 @@ export async function openEmulatedLink(rig: Rig): Promise<EmulatedLink> {
  */
 export async function openEmulatedSignals(experiment: Experiment, rig: Rig): Promise<TrialSource> {
   const pulse = toTrialPulse(rig);
-  const { device, transport, profile, close } = await openEmulatedEnd(rig, {
-    ...experiment.culture,
-    seed: experiment.seed,
-  });
-  const virtual = await openVirtualRig(
-    {
-      transport,
-      sampleRateHz: rig.sampleRateHz,
-      advance: (ticks) => {
-        device.advance(ticks);
-      },
+  const settings = toLoopSettings(rig);
+  const end = await openEmulatedEnd(rig, { ...experiment.culture, seed: experiment.seed });
+  const { device, transport, profile, close } = end;
+  const stepped: SteppedDevice = {
+    transport,
+    sampleRateHz: rig.sampleRateHz,
+    advance: (ticks) => {
+      device.advance(ticks);
     },
-    toLoopSettings(rig),
-  );
-  const source = await openSignalSource(virtual, {
-    ...toSourceOptions({ experiment, rig, profile }),
-    pulse,
+  };
+  const source = await closingOnError(close, async () => {
+    const virtual = await openVirtualRig(stepped, settings);
+    const options = { ...toSourceOptions({ experiment, rig, profile }), pulse };
+    return closingOnError(
+      () => virtual.close(),
+      () => openSignalSource(virtual, options),
+    );
   });
   let closed: Promise<void> | undefined;
   const closeAll = async (): Promise<void> => {
@@ -178,6 +178,16 @@ export async function openEmulatedSignals(experiment: Experiment, rig: Rig): Pro
     rest: (duration) => source.rest(duration),
     close: () => (closed ??= closeAll()),
   };
+}
+
+/** Opens something on top of something else, which is closed when that fails. */
+async function closingOnError<T>(close: () => Promise<unknown>, open: () => Promise<T>): Promise<T> {
+  try {
+    return await open();
+  } catch (error) {
+    await close().catch(() => undefined);
+    throw error;
+  }
 }
 
 function assertEmulated({ name, device }: Rig): void {

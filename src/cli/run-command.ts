@@ -111,19 +111,29 @@ async function startRun(command: RunCommand, io: CliIo): Promise<RunSession> {
   const clock = systemClock();
   const losses = { count: 0 };
   const source = await openSource({ experiment, rig, losses }, command, io);
-  const stamp = new Date(clock.wallMs()).toISOString().replaceAll(/[:.]/g, '-');
-  const folder = createRunFolder(command.out ?? join('recordings', `${experiment.name}-${stamp}`));
-  return locked(folder, async (release) => {
-    const about = {
-      startedAt: new Date(clock.wallMs()).toISOString(),
-      meactl: programVersion(),
-      node: process.version,
-      provenance: source.description.provenance,
-    };
-    await writeWholeFile(folder.about, encode(`${JSON.stringify(about, null, 1)}\n`));
-    const writer = openLedgerWriter({ paths: folder, batchRecords: command.ledgerBatch });
-    return { folder, experiment, rig, source, writer, sink: writer, losses, release };
-  });
+  try {
+    const stamp = new Date(clock.wallMs()).toISOString().replaceAll(/[:.]/g, '-');
+    const folder = createRunFolder(command.out ?? join('recordings', `${experiment.name}-${stamp}`));
+    return await locked(folder, async (release) => {
+      await writeAbout(folder, source);
+      const writer = openLedgerWriter({ paths: folder, batchRecords: command.ledgerBatch });
+      return { folder, experiment, rig, source, writer, sink: writer, losses, release };
+    });
+  } catch (error) {
+    // Nobody else knows of it yet, and a device may be armed.
+    await source.close().catch(() => undefined);
+    throw error;
+  }
+}
+
+async function writeAbout(folder: RunFolder, source: TrialSource): Promise<void> {
+  const about = {
+    startedAt: new Date(systemClock().wallMs()).toISOString(),
+    meactl: programVersion(),
+    node: process.version,
+    provenance: source.description.provenance,
+  };
+  await writeWholeFile(folder.about, encode(`${JSON.stringify(about, null, 1)}\n`));
 }
 
 /** A device, or the emulator's counts, or its voltages, as the rig file says. */

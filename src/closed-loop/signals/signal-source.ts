@@ -53,8 +53,8 @@ const MAX_EARLY = 16;
  * Configures, starts and arms a rig, and makes a source of trials of it: each stimulus is scheduled on the device's
  * clock, counts come from its samples. Arming is what the caller's person asked for; nothing arms again.
  *
- * @throws MeaError as the rig; `bad-input` for a rig without a stimulator or electrodes that it cannot pulse. Its `run`
- * throws `refused` for a stimulus that the gate does not let pass, `link` when the device is no longer the armed one
+ * @throws MeaError as the rig; `bad-input` for a rig without a stimulator, with too few pattern slots, or with electrodes
+ * that it cannot pulse. Its `run` throws `refused` for a stimulus that the gate does not let pass, `link` when the device is no longer the armed one
  */
 export async function openSignalSource(rig: SignalRig, options: SignalSourceOptions): Promise<TrialSource> {
   assertElectrodes(rig, options);
@@ -370,6 +370,15 @@ function assertElectrodes({ capabilities }: SignalRig, { stimulatedElectrodes }:
       what: 'Trials need a device that stimulates and records',
       got: `${channels} channels, ${stimulation === null ? 'no stimulator' : 'a stimulator'}`,
       where: `device ${capabilities.device}`,
+    });
+  }
+  if (stimulation.slots < SLOTS_IN_TURNS) {
+    throw new MeaError('bad-input', {
+      what: 'Trials need a device that keeps one pattern while the next is uploaded',
+      got: `${stimulation.slots} pattern slots`,
+      wanted: `at least ${SLOTS_IN_TURNS}`,
+      where: `device ${capabilities.device}`,
+      remedy: 'take a device with more pattern slots',
     });
   }
   const unable = stimulatedElectrodes.filter((electrode) => !stimulation.electrodes.includes(electrode));

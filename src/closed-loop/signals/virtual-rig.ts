@@ -56,17 +56,25 @@ export async function openVirtualRig(device: SteppedDevice, settings: RigLoopSet
     ),
   );
   const events$ = new Subject<RigEvent>();
-  const loop = new RigLoop({
-    device: link,
-    timers,
-    settings,
-    onEvent: (event) => {
-      events$.next(event);
-    },
-    onFailure: (error) => {
-      events$.error(error);
-    },
-  });
+  const createLoop = (): RigLoop =>
+    new RigLoop({
+      device: link,
+      timers,
+      settings,
+      onEvent: (event) => {
+        events$.next(event);
+      },
+      onFailure: (error) => {
+        events$.error(error);
+      },
+    });
+  let loop: RigLoop;
+  try {
+    loop = createLoop();
+  } catch (error) {
+    await passTime(link.close()).catch(() => undefined);
+    throw error;
+  }
   const inTime = <T>(promise: Promise<T>): Promise<T> =>
     passTime(promise, () => {
       link.reportProgress();

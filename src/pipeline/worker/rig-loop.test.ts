@@ -82,6 +82,23 @@ describe('a stimulus whose arming ends while its command is under way', () => {
   });
 });
 
+describe('the summary of a loop', () => {
+  it('counts the samples, gaps and rests of all its acquisitions', async () => {
+    const { fake, loop, settle, timers } = await openLoop();
+    expect(loop.summary.signal).toEqual({ samples: 0, gaps: 0, gapSamples: 0, rests: 0 });
+    fake.acquire(10);
+    await timers.advanceAsync(5);
+    const once = loop.summary.signal;
+    expect(once).toMatchObject({ samples: 20, gaps: 0 });
+    await settle(loop.stop());
+    await settle(loop.start());
+    fake.acquire(5);
+    await timers.advanceAsync(5);
+    expect(loop.summary.signal).toEqual({ ...once, samples: 30 });
+    await settle(loop.close());
+  });
+});
+
 describe('the end of a loop', () => {
   it('closes the trial windows that are open, also where the device does not answer any more', async () => {
     const { fake, loop, settle, timers, events } = await openLoop();

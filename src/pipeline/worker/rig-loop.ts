@@ -20,6 +20,7 @@ import { spikeRates } from '../operators/spike-rates.js';
 import { trialResponses } from '../operators/trial-responses.js';
 import { FireRule, type FireRuleCounters } from '../rules/fire-rule.js';
 import { whenFire, type TriggerRequest } from '../rules/when-fire.js';
+import type { SignalCounters } from '../signal-pipeline.js';
 import { createSpikePipeline, type SpikePipeline } from '../spike-pipeline.js';
 import type { TrialWindowCounters } from '../trials/trial-windows.js';
 import { RigAccount, type StimulusOutcome, type StimulusWish } from './rig-account.js';
@@ -40,6 +41,8 @@ export interface RigLoopOptions {
 /** What a loop did so far. */
 export interface RigSummary {
   readonly latency: LatencyFigures;
+  /** Of the samples that were looked at, over all acquisitions. */
+  readonly signal: SignalCounters;
   /** Undefined before the first result and the end of the stream. */
   readonly trials: TrialWindowCounters | undefined;
   /** By name of the rule; a rule that has not fired yet is not there. */
@@ -60,6 +63,8 @@ export class RigLoop {
   readonly #rules = new Map<string, FireRuleCounters>();
   readonly #patterns = new Map<string, CheckedPattern>();
   #trials: TrialWindowCounters | undefined;
+  /** Of the acquisitions before the present one. */
+  #signalBefore: SignalCounters = { samples: 0, gaps: 0, gapSamples: 0, rests: 0 };
   /** Of the present acquisition, for its snippets. */
   #pipeline: SpikePipeline | undefined;
   #isSetUp = false;
@@ -86,10 +91,16 @@ export class RigLoop {
   get summary(): RigSummary {
     return {
       latency: this.#latency.figures,
+      signal: this.#signal,
       trials: this.#trials,
       rules: Object.fromEntries(this.#rules),
       driver: this.#options.device.counters,
     };
+  }
+
+  get #signal(): SignalCounters {
+    const now = this.#pipeline?.counters;
+    return now === undefined ? this.#signalBefore : addCounters(this.#signalBefore, now);
   }
 
   /**
@@ -245,6 +256,7 @@ export class RigLoop {
     assertSame('sampleRateHz', sampleRateHz, detector.sampleRateHz);
     // What the last one still holds, where the next one comes before its last batch was handed on.
     this.#handOnSnippets();
+    this.#signalBefore = this.#signal;
     this.#pipeline = createSpikePipeline({ ...detector, channels, sampleRateHz, gainUv: gainUvPerBit });
     return this.#pipeline;
   }
@@ -265,6 +277,15 @@ export class RigLoop {
       remedy: 'close it, see what went wrong, and begin anew',
     });
   }
+}
+
+function addCounters(a: SignalCounters, b: SignalCounters): SignalCounters {
+  return {
+    samples: a.samples + b.samples,
+    gaps: a.gaps + b.gaps,
+    gapSamples: a.gapSamples + b.gapSamples,
+    rests: a.rests + b.rests,
+  };
 }
 
 function toError(reason: unknown): Error {
