@@ -1,6 +1,8 @@
-import { fstatSync, writeSync } from 'node:fs';
+import { existsSync, fstatSync, writeSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { once } from 'node:events';
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
 import { Dealer, Publisher, Router, Subscriber } from 'zeromq';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { openTransport } from '../drivers/transports/open-transport.js';
@@ -9,6 +11,7 @@ import type { AcceptLink, Link, Mount } from '../protocols/mea-link/link.js';
 import { MemoryHub } from '../protocols/mea-link/memory-link.js';
 import { MAX_MESSAGE_BYTES } from '../protocols/mea-link/messages.js';
 import { openMount } from '../sim-device/mounts/open-mount.js';
+import { packageFolder } from '../src/cli/package-info.js';
 import { systemTimers } from '../src/timers.js';
 import { describeWithDebianTool } from './helpers/debian-tool.js';
 import { openPtyPair, socat, type PtyPair } from './helpers/pty-pair.js';
@@ -347,6 +350,29 @@ describe('zmq', () => {
       for (const close of opened.splice(0)) await close();
     }
     expect(accepted).toBe(400);
+  });
+
+  // What the library does at the end of a thread ended the process, or left the sockets of all threads standing.
+  it.each(['close', 'exit', 'throw'])('outlives threads that end with a link open: %s', async (end) => {
+    const program = join(packageFolder(), 'dist/tests/programs/zmq-thread.js');
+    if (!existsSync(program)) throw new Error(`${program} is not there: build first, as npm test does`);
+    const errors: string[] = [];
+    for (let round = 0; round < 5; round += 1) {
+      const acceptor = new Acceptor();
+      const mount = await mountAt('zmq+tcp://127.0.0.1:0', acceptor.accept);
+      const thread = new Worker(program, { workerData: { address: mount.address, end } });
+      thread.on('error', (error) => errors.push(String(error)));
+      const ended = new Promise((resolve) => thread.on('exit', resolve));
+      const { link, recorder } = await acceptor.untilAccepted(1);
+      expect(link.send('data', createMessage(0, 5000))).toBe(true);
+      await ended;
+      await recorder.untilClosed();
+      expect(recorder.messages.length).toBeGreaterThan(0);
+      const next = await connectSoon(openTransport(mount.address, { timers }), new Recorder());
+      await next.close();
+      await mount.close();
+    }
+    expect(errors).toEqual(end === 'throw' ? new Array(5).fill('Error: a bug in the thread') : []);
   });
 
   it('says that a host cannot be one, and asks it nothing afterwards', async () => {

@@ -1,4 +1,4 @@
-import { Dealer, Subscriber } from 'zeromq';
+import { Dealer, Subscriber, type Event, type Observer } from 'zeromq';
 import { MeaError } from '../../protocols/errors.js';
 import type { Link, LinkHandler, Transport } from '../../protocols/mea-link/link.js';
 import { bracketHost, formatLinkAddress } from '../../protocols/mea-link/link-address.js';
@@ -12,6 +12,8 @@ const DEFAULT_READY_MS = 2000;
 const ASK_AGAIN_MS = 20;
 /** Frames that have come are given without a pause for so long; then heartbeats and commands have their turn. */
 const TURN_MS = 5;
+/** How long a thread that ends waits for its sockets. */
+const ENDING_MS = 100;
 /** How long the rest of the data lane may take after the device has said goodbye. */
 const LAST_DATA_MS = 100;
 
@@ -35,6 +37,21 @@ export function createZmqTransport(place: { host: string; port: number }, option
   };
 }
 
+/**
+ * Clients whose sockets have not ended. A thread that ends while one of them is waited for ends the process: the library
+ * (6.8.0) throws out of its own clean-up. So they are closed first, wherever a thread can still do something: at its end or
+ * after an error that nobody caught, but not when it is terminated from outside.
+ */
+const clients = new Set<ZmqClient>();
+process.on('exit', () => {
+  if (clients.size === 0) return;
+  for (const client of clients) client.closeNow();
+  // Threads of libzmq give frames back that were not sent, to a thread that must still be there, and report the end of each
+  // socket to an observer that must still be there: without one they stand still for ever.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ENDING_MS);
+  for (const client of clients) client.stopObserving();
+});
+
 interface ZmqClientOptions extends ZmqTransportOptions {
   readonly host: string;
   readonly port: number;
@@ -46,9 +63,12 @@ class ZmqClient {
   readonly #options: ZmqClientOptions;
   readonly #dealer: Dealer;
   readonly #subscriber: Subscriber;
+  /** Tell what becomes of the connections; they outlive the sockets. */
+  readonly #observers: readonly Observer[];
   readonly #link: ZmqLink;
   /** Control frames that came before the link was ready. */
   readonly #early: Uint8Array[] = [];
+  #ended: Promise<void> = Promise.resolve();
   #hasSaidGoodbye = false;
   #hasEndedData = false;
 
@@ -58,13 +78,12 @@ class ZmqClient {
     const ipv6 = options.host.includes(':');
     this.#dealer = new Dealer({ ...CLIENT_OPTIONS, ...ZMQ_SENDS, ipv6 });
     this.#subscriber = new Subscriber({ ...CLIENT_OPTIONS, linger: 0, ipv6 });
+    this.#observers = [this.#dealer.events, this.#subscriber.events];
     this.#link = new ZmqLink({
       ...options,
       control: (frame) => trySend(() => this.#dealer.send(toBuffer(frame))),
       data: null,
-      release: () => {
-        this.#closeSockets();
-      },
+      release: () => this.#closeSockets(),
     });
   }
 
@@ -74,7 +93,9 @@ class ZmqClient {
     try {
       await this.#connected(`tcp://${bracketHost(host)}`, port, signal);
     } catch (error) {
-      this.#closeSockets();
+      // what was asked in vain need not be delivered
+      this.#dealer.linger = 0;
+      await this.#closeSockets();
       throw error;
     }
     this.#link.hear(handler);
@@ -126,15 +147,34 @@ class ZmqClient {
 
   /** Before the link is ready, `fail` hears of a lost connection; afterwards the link does. */
   #watch(fail: (got: string) => void): void {
-    for (const { events } of [this.#dealer, this.#subscriber]) {
-      events.on('close', () => {
-        fail('connection refused');
-      });
-      events.on('disconnect', () => {
-        fail('the device cut the connection');
-        this.#link.handleGone('the connection was lost, or the device refused a frame as too long');
-      });
+    clients.add(this);
+    const ends = this.#observers.map((observer) => this.#observe(observer, fail));
+    this.#ended = Promise.all(ends).then(() => {
+      clients.delete(this);
+    });
+  }
+
+  /** Until the socket has ended, some time after it was closed. */
+  async #observe(observer: Observer, fail: (got: string) => void): Promise<void> {
+    for (;;) {
+      const type = typeOf(await observer.receive());
+      if (type === 'end') return;
+      if (type === 'close') fail('connection refused');
+      if (type !== 'disconnect') continue;
+      fail('the device cut the connection');
+      this.#link.handleGone('the connection was lost, or the device refused a frame as too long');
     }
+  }
+
+  /** Closes the sockets when nobody can wait for what was not sent. */
+  closeNow(): void {
+    if (!this.#dealer.closed) this.#dealer.linger = 0;
+    void this.#closeSockets();
+  }
+
+  /** For sockets that have ended. */
+  stopObserving(): void {
+    for (const observer of this.#observers) observer.close();
   }
 
   #askAgainAndAgain(): () => void {
@@ -195,9 +235,11 @@ class ZmqClient {
     else if (this.#hasSaidGoodbye) this.#options.timers.after(LAST_DATA_MS, end);
   }
 
-  #closeSockets(): void {
+  /** Resolves when the sockets have ended, which is when what they were given was delivered or had its time. */
+  async #closeSockets(): Promise<void> {
     this.#dealer.close();
     this.#subscriber.close();
+    await this.#ended;
   }
 
   #cannotReach(got: string): MeaError {
@@ -208,6 +250,11 @@ class ZmqClient {
       remedy: 'is it switched on, is its program running, are host and port right?',
     });
   }
+}
+
+/** An observer that was closed gives no event, though its type says so. */
+function typeOf(event: Event | undefined): Event['type'] {
+  return event?.type ?? 'end';
 }
 
 function nextTurn(): Promise<void> {

@@ -37,8 +37,8 @@ export interface ZmqLinkOptions extends LinkOptions {
   readonly control: GiveFrame;
   /** Null on the client's side, which has no data lane: its data socket subscribes. */
   readonly data: GiveFrame | null;
-  /** The link is closed or gone: its sockets may go. Called once. */
-  readonly release: () => void;
+  /** The link is closed or gone: its sockets may go. Called once; resolves when they have gone. */
+  readonly release: () => Promise<void>;
 }
 
 /** A link over ZeroMQ sockets that somebody else owns, the same at both ends. */
@@ -51,6 +51,7 @@ export class ZmqLink implements Link {
   #handler: LinkHandler | null = null;
   #state: 'open' | 'closing' | 'closed' = 'open';
   #closing: Promise<void> | null = null;
+  #released: Promise<void> = Promise.resolve();
 
   constructor(options: ZmqLinkOptions) {
     this.address = options.address;
@@ -106,11 +107,13 @@ export class ZmqLink implements Link {
   }
 
   async #end(): Promise<void> {
-    if (this.#state === 'closed') return;
-    this.#state = 'closing';
-    const { timers, flushMs = DEFAULT_FLUSH_MS } = this.#options;
-    await waitAtMost(timers, flushMs, this.#flush());
-    this.#finish();
+    if (this.#state === 'open') {
+      this.#state = 'closing';
+      const { timers, flushMs = DEFAULT_FLUSH_MS } = this.#options;
+      await waitAtMost(timers, flushMs, this.#flush());
+      this.#finish();
+    }
+    await this.#released;
   }
 
   /** Data first: the other side stops reading them soon after it has heard goodbye. */
@@ -127,7 +130,7 @@ export class ZmqLink implements Link {
     this.#state = 'closed';
     this.#control.stop();
     this.#data?.stop();
-    this.#options.release();
+    this.#released = this.#options.release();
   }
 
   #createQueue(give: GiveFrame): SendQueue {

@@ -162,6 +162,7 @@ class ZmqDevice {
       data: (frame) => trySend(() => this.#publisher.send(toBuffer(frame))),
       release: () => {
         this.#links.delete(key);
+        return Promise.resolve();
       },
     });
     this.#links.set(key, link);
