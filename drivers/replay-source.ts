@@ -1,6 +1,9 @@
 import { MeaError } from '../protocols/errors.js';
 import {
+  isDetecting,
   isResumable,
+  type DetectingSource,
+  type DetectorLevels,
   type ResumableSource,
   type TrialRequest,
   type TrialResponse,
@@ -16,18 +19,21 @@ export interface RecordedTrials {
   readonly responses: readonly TrialResponse[];
   /** First sample of each session that was begun. */
   readonly sessionSamples: readonly SampleIndex[];
+  /** (session) what the detector went by, where the source detected. */
+  readonly detectorLevels?: ReadonlyMap<number, DetectorLevels>;
 }
 
 /**
  * A source that answers with what was recorded. It holds no device and has no way to reach one: a replay cannot
  * stimulate.
  */
-export function createReplaySource(recorded: RecordedTrials): TrialSource {
+export function createReplaySource(recorded: RecordedTrials): DetectingSource {
   let next = 0;
   let session = 0;
   return {
     description: { ...recorded.description, provenance: 'replayed' },
     nextSample: () => recorded.sessionSamples[session] ?? sampleIndex(0),
+    detectorLevels: () => recorded.detectorLevels?.get(session),
     async *run(requests: readonly TrialRequest[], signal: AbortSignal) {
       for (const request of requests) {
         signal.throwIfAborted();
@@ -81,9 +87,16 @@ export function createContinuedSource(recorded: RecordedTrials, rests: number, l
     },
     close: () => live.close(),
   };
-  if (!isResumable(live)) return source;
+  const levels = isDetecting(live)
+    ? {
+        detectorLevels: () =>
+          recorded.detectorLevels?.has(rested) === true ? replay.detectorLevels() : live.detectorLevels(),
+      }
+    : {};
+  if (!isResumable(live)) return { ...source, ...levels };
   const resumable: ResumableSource = {
     ...source,
+    ...levels,
     saveState: () => live.saveState(),
     restoreState: (state) => {
       live.restoreState(state);

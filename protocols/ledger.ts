@@ -1,4 +1,4 @@
-import type { Delivery, TrialSourceDescription } from './trial.js';
+import type { Delivery, StageLatencies, TrialSourceDescription } from './trial.js';
 
 /**
  * The trial ledger: what happened in an experiment, in order, one record per trial and event. Sessions and trials count
@@ -11,6 +11,7 @@ export type LedgerRecord =
   | TrialRecord
   | CalibratedRecord
   | EnsembleNotFoundRecord
+  | DetectorLevelsRecord
   | SessionEnded
   | RestRecord
   | ExperimentEnded
@@ -55,10 +56,38 @@ export interface TrialRecord {
   readonly counts: readonly number[];
   /** Share of the window that each electrode could not see; absent where all saw everything. */
   readonly blindFraction?: readonly number[];
+  /** The window before the stimulus; absent where the source has none. */
+  readonly baseline?: BaselineRecord;
+  /** First sample that went into the counts and the first after the last; absent where there were no samples. */
+  readonly usedSamples?: readonly [number, number];
   /** Provisional normalised response per ensemble, once calibrated. */
   readonly x?: readonly number[];
   /** Predicted response per ensemble, once calibrated. */
   readonly xp?: readonly number[];
+}
+
+export interface BaselineRecord {
+  readonly window: readonly [number, number];
+  readonly counts: readonly number[];
+  readonly blindFraction?: readonly number[];
+}
+
+/** What the detector went by at the last trial of a session. */
+export interface DetectorLevelsRecord {
+  readonly type: 'detector-levels';
+  readonly session: number;
+  readonly atSample: number;
+  readonly noise: 'adaptive' | 'frozen';
+  /** Per electrode, uV rms. */
+  readonly noiseUv: readonly number[];
+  /** Per electrode, uV without sign; null where no spike can be found. */
+  readonly thresholdsUv: readonly (number | null)[];
+}
+
+/** Electrodes that no ensemble may hold, by reason; absent where the choice leaves none out. */
+export interface LeftOutRecord {
+  readonly blind: readonly number[];
+  readonly pulsed: readonly number[];
 }
 
 /** The end of the initial sessions: what they fixed, and their model figures in retrospect. */
@@ -66,6 +95,7 @@ export interface CalibratedRecord {
   readonly type: 'calibrated';
   readonly session: number;
   readonly ensembles: readonly (readonly number[])[];
+  readonly leftOut?: LeftOutRecord;
   readonly baseline: number;
   readonly phi1: readonly number[];
   readonly phi0: readonly number[];
@@ -78,6 +108,7 @@ export interface EnsembleNotFoundRecord {
   readonly type: 'ensemble-not-found';
   readonly session: number;
   readonly missing: readonly number[];
+  readonly leftOut?: LeftOutRecord;
 }
 
 export interface SessionEnded {
@@ -128,6 +159,8 @@ export interface LatencyRecord {
   readonly responseUs: LatencySummary;
   /** The model's update. */
   readonly updateUs: LatencySummary;
+  /** From samples to stimuli, in microseconds, since the source was opened; absent where it takes no host times. */
+  readonly stagesUs?: StageLatencies;
 }
 
 export interface LatencySummary {

@@ -18,6 +18,10 @@ export interface ResponseTable {
   readonly inputs: Uint8Array;
   /** (rows, electrodeCount) evoked spike counts in the response window, non-negative integers. */
   readonly counts: Uint16Array;
+  /** (rows, electrodeCount) share of the response window that could not be seen; absent where all saw everything. */
+  readonly blindFraction?: Float32Array | undefined;
+  /** (inputCount) recording electrode of each input; absent where nobody wrote it down. */
+  readonly stimulatedElectrodes?: readonly number[] | undefined;
 }
 
 /** Number of trials in the table. */
@@ -37,7 +41,12 @@ export function assertResponseTable(table: ResponseTable, where: string): void {
     ['inputs', table.inputs, table.inputCount],
     ['counts', table.counts, table.electrodeCount],
   ] as const;
-  for (const [field, values, width] of shapes) {
+  const optional = [
+    ...(table.blindFraction === undefined
+      ? []
+      : [['blindFraction', table.blindFraction, table.electrodeCount] as const]),
+  ];
+  for (const [field, values, width] of [...shapes, ...optional]) {
     if (values.length === rows * width) continue;
     throw new MeaError('bad-input', {
       what: `Wrong number of values in ${field}`,

@@ -34,6 +34,30 @@ export interface TrialResponse {
   readonly counts: Uint16Array;
   /** (electrodes) share of the window in [0, 1] that could not be seen; absent when every electrode saw all of it. */
   readonly blindFraction?: Float32Array;
+  /** The same before the stimulus; absent where the source has counts of the response window alone. */
+  readonly baseline?: BaselineCounts;
+  /** First sample that went into this response, and the first after the last; absent where there were no samples. */
+  readonly usedSamples?: readonly [first: SampleIndex, end: SampleIndex];
+}
+
+/** Spikes in a window before a stimulus. */
+export interface BaselineCounts {
+  readonly window: readonly [first: SampleIndex, end: SampleIndex];
+  /** (electrodes) The receiver owns it. */
+  readonly counts: Uint16Array;
+  /** (electrodes) share of the window in [0, 1] that could not be seen; absent when every electrode saw all of it. */
+  readonly blindFraction?: Float32Array;
+}
+
+/** What a detector went by at a sample. An adaptive threshold that drifts over hours looks like learning. */
+export interface DetectorLevels {
+  readonly atSample: SampleIndex;
+  /** Whether thresholds follow the noise, or stand still after a baseline. */
+  readonly noise: 'adaptive' | 'frozen';
+  /** (electrodes) uV rms */
+  readonly noiseUv: readonly number[];
+  /** (electrodes) uV without sign; null where no spike can be found: excluded, or not settled yet. */
+  readonly thresholdsUv: readonly (number | null)[];
 }
 
 /** What a source is and how it looks at a trial; written into the ledger before the first trial. */
@@ -79,6 +103,50 @@ export interface ResumableSource extends TrialSource {
   saveState(): Uint8Array;
   /** @throws MeaError `bad-format` for bytes that this source, with these settings, did not save */
   restoreState(state: Uint8Array): void;
+}
+
+/** A source that detects spikes itself, and says what it went by. */
+export interface DetectingSource extends TrialSource {
+  /** As of the last response yielded; undefined before the first levels are known. */
+  detectorLevels(): DetectorLevels | undefined;
+}
+
+export function isDetecting(source: TrialSource): source is DetectingSource {
+  return 'detectorLevels' in source;
+}
+
+/** A source that takes host times on its way from samples to stimuli. */
+export interface TimedSource extends TrialSource {
+  /** By step, since the source was opened. */
+  stageLatencies(): Promise<StageLatencies>;
+}
+
+export function isTimed(source: TrialSource): source is TimedSource {
+  return 'stageLatencies' in source && typeof source.stageLatencies === 'function';
+}
+
+/** Host times of one step, in microseconds. */
+export interface StageLatency {
+  readonly count: number;
+  readonly median: number;
+  readonly p99: number;
+  readonly max: number;
+}
+
+/** The way from a block of samples to a stimulus and to a result. */
+export interface StageLatencies {
+  /** Block received to its spikes settled. */
+  readonly detect: StageLatency;
+  /** Spikes settled to stimulus decided. */
+  readonly decide: StageLatency;
+  /** Decided to given to the driver. */
+  readonly send: StageLatency;
+  /** Given to the driver to answered by the device. */
+  readonly acknowledge: StageLatency;
+  /** Block received to command given to the driver. */
+  readonly loop: StageLatency;
+  /** Block received to trial result. */
+  readonly trial: StageLatency;
 }
 
 export function isResumable(source: TrialSource): source is ResumableSource {

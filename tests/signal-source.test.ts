@@ -1,4 +1,4 @@
-import { concatMap, filter, firstValueFrom, from } from 'rxjs';
+import { concatMap, filter, firstValueFrom, from, map } from 'rxjs';
 import { describe, expect, it, vi, type MockInstance } from 'vitest';
 import { createMemoryTransport } from '../drivers/transports/memory.js';
 import type { Link, Transport } from '../protocols/mea-link/link.js';
@@ -6,7 +6,7 @@ import { MemoryHub } from '../protocols/mea-link/memory-link.js';
 import { drawPattern } from '../protocols/mixed-sources.js';
 import { openRandomStream } from '../protocols/random.js';
 import type { SafetyProfile } from '../protocols/stimulation/safety-profile.js';
-import type { TrialRequest, TrialResponse, TrialSource } from '../protocols/trial.js';
+import type { DetectingSource, DetectorLevels, TrialRequest, TrialResponse, TrialSource } from '../protocols/trial.js';
 import { microamps, microseconds, milliseconds, sampleIndex, seconds } from '../protocols/units.js';
 import { createEmulatedCultureSource } from '../sim-device/emulated-culture-source.js';
 import { DeviceFaults } from '../sim-device/faults/device-faults.js';
@@ -33,7 +33,7 @@ const TRIALS = 24;
 const PERIOD = 20_000;
 
 interface Opened {
-  readonly source: TrialSource;
+  readonly source: DetectingSource;
   readonly truth: readonly TruthRecord[];
 }
 
@@ -184,14 +184,51 @@ describe('trials on a rig, from voltages', () => {
     expect(correlate(sums(responses), sums(counted))).toBeGreaterThan(0.9);
   });
 
+  it('carry the samples they used, a baseline, and what the detector went by', async () => {
+    const { source } = await open();
+    expect(source.detectorLevels()).toBeUndefined();
+    const responses = await carryOut(source, requestsFor(source, 3));
+    for (const { deliveredSample: at, usedSamples, baseline } of responses) {
+      expect(usedSamples).toEqual([at - 1000, at + 600]);
+      expect(baseline?.window).toEqual([at - 1000, at - 200]);
+      expect(baseline?.counts).toHaveLength(16);
+    }
+    const levels = source.detectorLevels()!;
+    const { usedSamples } = responses.at(-1)!;
+    // Of the last whole second before the first sample used.
+    expect(levels.atSample).toBe(Math.floor(usedSamples![0] / 20_000) * 20_000);
+    expect(levels).toMatchObject({ noise: 'adaptive' });
+    levels.thresholdsUv.forEach((limit, e) => {
+      expect(limit! / levels.noiseUv[e]!).toBeCloseTo(5, 5);
+    });
+    await source.close();
+  });
+
+  it('do not count where the device says that it pulsed other electrodes', async () => {
+    const { source } = await open({
+      change: (rig) => ({
+        ...rig,
+        events$: rig.events$.pipe(
+          map((event) =>
+            event.type === 'windowed-response' && event.pulsedElectrodes.length > 1
+              ? { ...event, pulsedElectrodes: event.pulsedElectrodes.slice(1) }
+              : event,
+          ),
+        ),
+      }),
+    });
+    await expect(carryOut(source, requestsFor(source))).rejects.toThrow('pulsed other electrodes');
+    await source.close();
+  });
+
   it('are the same again, and in blocks of any length', async () => {
-    const runs: TrialResponse[][] = [];
+    const runs: (readonly [TrialResponse[], DetectorLevels | undefined])[] = [];
     for (const blockFrames of [200, 200, 20, 70]) {
       const { source } = await open({ blockFrames });
-      runs.push(await carryOut(source, requestsFor(source, 6)));
+      runs.push([await carryOut(source, requestsFor(source, 6)), source.detectorLevels()]);
       await source.close();
     }
-    expect(runs[0]!.some(({ counts }) => counts.some((count) => count > 0))).toBe(true);
+    expect(runs[0]![0].some(({ counts }) => counts.some((count) => count > 0))).toBe(true);
     for (const run of runs.slice(1)) expect(run).toEqual(runs[0]);
   });
 

@@ -38,6 +38,7 @@ describe('an experiment file', () => {
       mixing: 0.25,
       inputsPerBlock: 16,
       patterns: 'frozen',
+      ensembleElectrodes: 'seen',
       sessions: 4,
       trials: 256,
       initialSessions: 2,
@@ -238,6 +239,20 @@ describe('a rig or a study file', () => {
   };
 
   it.each([
+    [
+      'an upper edge above half the rate',
+      { detection: { bandHz: [300, 10_000] } },
+      /"detection\.bandHz\.1": got 10000/,
+    ],
+    ['edges in the wrong order', { detection: { bandHz: [3000, 300] } }, /"detection\.bandHz": .*a lower edge below/],
+    ['a threshold of 0', { detection: { threshold: 0 } }, /"detection\.threshold": got 0/],
+    ['a threshold that is none', { detection: { threshold: null } }, /"detection\.threshold": got null/],
+    [
+      'a frozen threshold from a baseline that is too short',
+      { detection: { noise: 'frozen', baselineS: 1 } },
+      /"detection\.baselineS": .*not less than `settleS`/,
+    ],
+    ['an excluded electrode beyond the array', { detection: { excluded: [1, 4] } }, /"detection\.excluded\.1": got 4/],
     ['a device that does not exist', { device: 'toaster' }, /"device": got "toaster", expected "emulator"/],
     [
       'an electrode beyond the array',

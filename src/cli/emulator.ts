@@ -2,7 +2,7 @@ import type { Experiment } from '../closed-loop/experiment.js';
 import { stimulatedElectrodes, toSafetyProfile, type Rig } from '../closed-loop/rig.js';
 import type { SafetySection } from '../closed-loop/safety-section.js';
 import { hertz, milliseconds } from '../../protocols/units.js';
-import type { ResumableSource, TrialSource } from '../../protocols/trial.js';
+import type { DetectingSource, ResumableSource } from '../../protocols/trial.js';
 import { MeaError } from '../../protocols/errors.js';
 import type { SafetyProfile } from '../../protocols/stimulation/safety-profile.js';
 import type { Transport } from '../../protocols/mea-link/link.js';
@@ -146,7 +146,7 @@ export async function openEmulatedLink(rig: Rig): Promise<EmulatedLink> {
  *
  * @throws MeaError `bad-input` for a rig that the emulator cannot be, or whose pulse nobody has set
  */
-export async function openEmulatedSignals(experiment: Experiment, rig: Rig): Promise<TrialSource> {
+export async function openEmulatedSignals(experiment: Experiment, rig: Rig): Promise<DetectingSource> {
   const pulse = toTrialPulse(rig);
   const settings = toLoopSettings(rig);
   const end = await openEmulatedEnd(rig, { ...experiment.culture, seed: experiment.seed });
@@ -176,6 +176,7 @@ export async function openEmulatedSignals(experiment: Experiment, rig: Rig): Pro
     nextSample: () => source.nextSample(),
     run: (requests, signal) => source.run(requests, signal),
     rest: (duration) => source.rest(duration),
+    detectorLevels: () => source.detectorLevels(),
     close: () => (closed ??= closeAll()),
   };
 }

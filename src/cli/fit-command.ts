@@ -6,6 +6,7 @@ import { MeaError } from '../../protocols/errors.js';
 import type { ResponseTable } from '../../protocols/responses.js';
 import { toRecordedTable } from '../closed-loop/recorded-table.js';
 import { ownBaselineOf, type AnalysisMode, type Baseline, type CultureAnalysis } from '../model/analysis.js';
+import type { ElectrodeChoice } from '../model/electrode-choice.js';
 import { estimateMixing } from '../model/mixing-estimate.js';
 import { writeNpy } from '../recording/npy.js';
 import { readResponseFile } from '../recording/response-file.js';
@@ -26,6 +27,8 @@ export interface FitCommand {
   readonly trials: number;
   readonly variable?: string;
   readonly mixing?: number;
+  /** Electrodes that ensembles may hold; as the experiment says by default, or `seen`. */
+  readonly electrodes?: ElectrodeChoice;
   readonly arrays?: string;
   readonly report?: string;
   readonly json: boolean;
@@ -43,7 +46,10 @@ export async function fitCommand(command: FitCommand, io: CliIo): Promise<ExitCo
     await setImmediate();
     if (io.signal.aborted) return EXIT.interrupted;
     const { initialSessions, mixing } = culture;
-    analyses.push(analyseNamed(culture.table, culture, { mode: command.mode, initialSessions, mixing, baseline }));
+    const { choice } = culture;
+    analyses.push(
+      analyseNamed(culture.table, culture, { mode: command.mode, initialSessions, mixing, baseline, choice }),
+    );
   }
   if (command.arrays !== undefined) await writeArrays(command.arrays, analyses);
   if (command.report !== undefined) {
@@ -92,6 +98,7 @@ interface NamedCulture {
   readonly table: ResponseTable;
   readonly initialSessions: number;
   readonly mixing: number;
+  readonly choice: ElectrodeChoice;
 }
 
 const DEFAULT_INITIAL_SESSIONS = 10;
@@ -109,12 +116,17 @@ async function readCultures(path: string, command: FitCommand, io: CliIo): Promi
     table,
     initialSessions: command.initialSessions ?? DEFAULT_INITIAL_SESSIONS,
     mixing: command.mixing ?? withPlace({ file: path, index }, () => estimateMixing(table).mixing),
+    choice: command.electrodes ?? 'seen',
   }));
 }
 
 function readRun(path: string, command: FitCommand, io: CliIo): NamedCulture {
-  const { ledger, experiment } = readRecordedExperiment(openRunFolder(path));
-  const { table, trialsLeftOut } = toRecordedTable(ledger.records, experiment, ledger.path);
+  const { ledger, experiment, source } = readRecordedExperiment(openRunFolder(path));
+  const { table, trialsLeftOut } = toRecordedTable(ledger.records, {
+    experiment,
+    stimulatedElectrodes: source.stimulatedElectrodes,
+    where: ledger.path,
+  });
   if (table.sessions < experiment.sessions) {
     const left = trialsLeftOut === 0 ? '' : `; ${trialsLeftOut} trials of an unfinished session are left out`;
     io.stderr(`meactl: ${path} holds ${table.sessions} of ${experiment.sessions} sessions${left}\n`);
@@ -125,6 +137,7 @@ function readRun(path: string, command: FitCommand, io: CliIo): NamedCulture {
     table,
     initialSessions: command.initialSessions ?? experiment.initialSessions,
     mixing: command.mixing ?? experiment.mixing,
+    choice: command.electrodes ?? experiment.ensembleElectrodes,
   };
 }
 
@@ -157,7 +170,11 @@ async function resolveBaseline(
   const values = cultures.flatMap(
     (culture) =>
       withPlace(culture, () =>
-        ownBaselineOf(culture.table, { mode: command.mode, initialSessions: culture.initialSessions }),
+        ownBaselineOf(culture.table, {
+          mode: command.mode,
+          initialSessions: culture.initialSessions,
+          choice: culture.choice,
+        }),
       ) ?? [],
   );
   if (values.length === 0) return 'own';

@@ -102,6 +102,12 @@ function addFit(program: Command, io: CliIo, finish: Finish): void {
     .option('--trials <number>', 'trials per session of a response file', wholeNumber, 256)
     .option('--variable <name>', 'variable of the response file that holds the cultures')
     .option('--mixing <m>', 'mixing of the stimuli (default: estimated from them)', unitNumber)
+    .addOption(
+      new Option(
+        '--electrodes <which>',
+        'electrodes that ensembles may hold (default: what the experiment says, or seen)',
+      ).choices(['seen', 'all', 'never-pulsed']),
+    )
     .option('--arrays <folder>', 'write the arrays of the model as .npy files')
     .option('--report <file.html>', 'write the report')
     .option('--json', 'print results as JSON on stdout, and nothing else', false)

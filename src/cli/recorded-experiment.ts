@@ -27,5 +27,8 @@ export function readRecordedExperiment(folder: RunFolder): RecordedExperiment {
       where: `${folder.ledger}, line 1`,
     });
   }
-  return { ledger, experiment: experiment.data, rig: rig.data, source: start.source };
+  // What an older recording did not say is what the defaults say now.
+  const completed = { ...start, experiment: experiment.data, rig: rig.data };
+  const records = ledger.records.map((record) => (record === start ? completed : record));
+  return { ledger: { ...ledger, records }, experiment: experiment.data, rig: rig.data, source: start.source };
 }

@@ -1,20 +1,27 @@
+import type { LatencyRecord } from '../../protocols/ledger.js';
 import type { TrialSourceDescription } from '../../protocols/trial.js';
 import type { Experiment } from '../closed-loop/experiment.js';
 import type { NamedAnalysis } from '../report/fit-output.js';
 import { renderReport } from '../report/render-report.js';
 
-/** The report of a run. It depends on experiment, source and responses alone, so the same seed gives the same bytes. */
+/**
+ * The report of a run. But for the host times of a device it depends on experiment, source and responses alone, so the same
+ * seed gives the same bytes.
+ */
 export function reportOfRun(run: {
   readonly experiment: Experiment;
   readonly source: TrialSourceDescription;
   readonly analysis: NamedAnalysis;
+  /** Shown where a device took its time. */
+  readonly latency?: LatencyRecord | undefined;
 }): string {
-  const { experiment, source, analysis } = run;
+  const { experiment, source, analysis, latency } = run;
   const { culture } = experiment;
   const emulated = source.provenance === 'emulated';
   return renderReport({
     title: experiment.name,
     provenance: source.provenance,
+    latency,
     cultures: [
       {
         name: emulated ? `emulated ${culture.parameters}, seed ${experiment.seed}` : experiment.name,

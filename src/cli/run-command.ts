@@ -12,6 +12,7 @@ import { paceSource } from '../closed-loop/paced-source.js';
 import { catchUp, toRecordedRun } from '../closed-loop/recorded-run.js';
 import { rigSchema, stimulatedElectrodes, type Rig } from '../closed-loop/rig.js';
 import { assertFitting, runExperiment, type ExperimentResult } from '../closed-loop/run-experiment.js';
+import { readNewestLatency } from '../recording/latency-reader.js';
 import { deferLedgerWriter, openLedgerWriter, type LedgerWriter } from '../recording/ledger-writer.js';
 import { createRunFolder, openRunFolder, type RunFolder } from '../recording/run-folder.js';
 import { lockRun } from '../recording/run-lock.js';
@@ -311,6 +312,7 @@ async function writeOutcome(
       initialSessions: experiment.initialSessions,
       mixing: experiment.mixing,
       baseline: experiment.baseline === 'own' ? 'own' : { value: experiment.baseline, source: 'given' },
+      choice: experiment.ensembleElectrodes,
     },
   );
   // What an earlier attempt left is replaced: it is the same, or cut short.
@@ -318,7 +320,8 @@ async function writeOutcome(
   const output = await writeResult(folder.result, [analysis], { overwrite });
   if (command.report) {
     const { reportOfRun } = await import('./report-output.js');
-    const report = reportOfRun({ experiment, source: source.description, analysis });
+    const latency = readNewestLatency(folder.latency);
+    const report = reportOfRun({ experiment, source: source.description, analysis, latency });
     await writeWholeFile(folder.report, encode(report), { overwrite });
   }
   if (command.json) {

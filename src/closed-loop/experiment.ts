@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { CULTURE_CONDITIONS, CULTURE_PARAMETER_NAMES, PLASTICITY_NAMES } from '../../protocols/culture-names.js';
+import { ELECTRODE_CHOICES } from '../model/electrode-choice.js';
 import type { ExperimentDesign } from '../model/model-run.js';
 
 const CONFIRMATION = z.enum(['confirmed', 'unconfirmed']);
@@ -50,6 +51,12 @@ export const experimentSchema = z
       .default('own')
       .describe(
         "Baseline B in spikes per trial: `own`, the culture's own mean over the initial sessions, or a number.",
+      ),
+    ensembleElectrodes: z
+      .enum(ELECTRODE_CHOICES)
+      .default('seen')
+      .describe(
+        'Electrodes that an ensemble may hold: `seen`, those that missed at most 1 % of their response windows in the initial sessions; `all`; `never-pulsed`, of the seen ones those that no stimulus used.',
       ),
     culture: z
       .strictObject({

@@ -1,7 +1,12 @@
 import type { RecordedTrials } from '../../drivers/replay-source.js';
 import { MeaError } from '../../protocols/errors.js';
-import { isInterruption, type LedgerRecord, type TrialRecord } from '../../protocols/ledger.js';
-import type { TrialRequest, TrialSource, TrialSourceDescription } from '../../protocols/trial.js';
+import {
+  isInterruption,
+  type DetectorLevelsRecord,
+  type LedgerRecord,
+  type TrialRecord,
+} from '../../protocols/ledger.js';
+import type { DetectorLevels, TrialRequest, TrialSource, TrialSourceDescription } from '../../protocols/trial.js';
 import { sampleIndex, seconds } from '../../protocols/units.js';
 import { toTrialResponse } from './trial-record.js';
 
@@ -25,9 +30,18 @@ export function toRecordedRun(records: readonly LedgerRecord[], description: Tri
       sessionSamples: told.flatMap((record) =>
         record.type === 'session-started' ? [sampleIndex(record.atSample)] : [],
       ),
+      detectorLevels: new Map(
+        told.flatMap((record) =>
+          record.type === 'detector-levels' ? [[record.session, toLevels(record)] as const] : [],
+        ),
+      ),
     },
     rests: told.filter((record) => record.type === 'rest').length,
   };
+}
+
+function toLevels({ atSample, noise, noiseUv, thresholdsUv }: DetectorLevelsRecord): DetectorLevels {
+  return { atSample: sampleIndex(atSample), noise, noiseUv, thresholdsUv };
 }
 
 /** How many trials and rests a source has behind it. */

@@ -10,6 +10,14 @@ export interface RecordedTable {
   readonly trialsLeftOut: number;
 }
 
+export interface RecordedTableOptions {
+  readonly experiment: Experiment;
+  /** Recording electrode of each input. */
+  readonly stimulatedElectrodes: readonly number[];
+  /** File, for messages. */
+  readonly where: string;
+}
+
 /**
  * Gathers the trials of a ledger into a table.
  *
@@ -17,8 +25,7 @@ export interface RecordedTable {
  */
 export function toRecordedTable(
   records: readonly LedgerRecord[],
-  experiment: Experiment,
-  where: string,
+  { experiment, stimulatedElectrodes, where }: RecordedTableOptions,
 ): RecordedTable {
   const trials = records.filter((record) => record.type === 'trial');
   const sessions = Math.floor(trials.length / experiment.trials);
@@ -33,6 +40,7 @@ export function toRecordedTable(
   }
   const inputCount = experiment.sources * experiment.inputsPerBlock;
   const rows = sessions * experiment.trials;
+  const isBlind = trials.some(({ blindFraction }) => blindFraction !== undefined);
   const table: ResponseTable = {
     sessions,
     trialsPerSession: experiment.trials,
@@ -42,6 +50,8 @@ export function toRecordedTable(
     sources: new Uint8Array(rows * experiment.sources),
     inputs: new Uint8Array(rows * inputCount),
     counts: new Uint16Array(rows * first.counts.length),
+    ...(isBlind && { blindFraction: new Float32Array(rows * first.counts.length) }),
+    stimulatedElectrodes,
   };
   for (const [row, record] of trials.slice(0, rows).entries()) {
     if (record.session * experiment.trials + record.trial !== row || record.counts.length !== table.electrodeCount) {
@@ -55,6 +65,7 @@ export function toRecordedTable(
     table.sources.set(Array.from(record.sources, Number), row * table.sourceCount);
     table.inputs.set(Array.from(record.inputs, Number), row * inputCount);
     table.counts.set(record.counts, row * table.electrodeCount);
+    if (record.blindFraction !== undefined) table.blindFraction?.set(record.blindFraction, row * table.electrodeCount);
   }
   return { table, trialsLeftOut: trials.length - rows };
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { MeaError } from '../../protocols/errors.js';
 import type { SafetyProfile } from '../../protocols/stimulation/safety-profile.js';
+import { DEFAULT_DETECTION, detectionSectionSchema } from './detection-section.js';
 import { findSectionMistakes, safetySectionSchema, toProfile } from './safety-section.js';
 
 const CONFIRMATION = z.enum(['confirmed', 'unconfirmed']);
@@ -55,6 +56,9 @@ export const rigSchema = z
       .default([10, 30])
       .refine(([first, end]) => first < end, 'a window that starts before it ends')
       .describe('Response window after the pulse, in milliseconds.'),
+    detection: detectionSectionSchema
+      .default(DEFAULT_DETECTION)
+      .describe('How spikes are found in voltages; the counts of an emulator without voltages do not need it.'),
     pulse: z
       .strictObject({
         amplitudeUa: UNKNOWN_OR_POSITIVE.describe('Pulse amplitude in microamperes; null while nobody has found it.'),
@@ -87,6 +91,17 @@ export const rigSchema = z
       : findSectionMistakes(safety, array.rows * array.columns)) {
       context.addIssue({ code: 'custom', path: ['safety', ...path], ...issue });
     }
+  })
+  .superRefine(({ array, detection, sampleRateHz }, context) => {
+    const count = array.rows * array.columns;
+    detection.excluded.forEach((electrode, i, all) => {
+      if (electrode < count && all.indexOf(electrode) === i) return;
+      const message = electrode < count ? 'each electrode once' : `electrodes from 0 to ${count - 1}`;
+      context.addIssue({ code: 'custom', path: ['detection', 'excluded', i], message, input: electrode });
+    });
+    if (detection.bandHz[1] < sampleRateHz / 2) return;
+    const message = `below half the sample rate, ${sampleRateHz / 2} Hz`;
+    context.addIssue({ code: 'custom', path: ['detection', 'bandHz', 1], message, input: detection.bandHz[1] });
   })
   .superRefine(({ array, stimulated }, context) => {
     if (stimulated.electrodes === 'black-squares') return;

@@ -88,7 +88,8 @@ describe('an experiment', () => {
         { sessions: 4, patterns: (session) => policy.nextTrials(session, 0) },
       );
       const { ledger, result } = await runSmall(experiment);
-      expect(result!.table).toEqual(simulated);
+      const { stimulatedElectrodes } = emulatedSource(experiment).description;
+      expect(result!.table).toEqual({ ...simulated, stimulatedElectrodes });
       expect(trialsOf(ledger.records).flatMap(({ counts }) => counts)).toEqual(Array.from(simulated.counts));
       expect(Math.max(...simulated.counts)).toBeGreaterThan(1);
     }

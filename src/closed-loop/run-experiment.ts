@@ -3,13 +3,23 @@ import { MeaError } from '../../protocols/errors.js';
 import { LEDGER_VERSION, type LedgerSink, type SessionEnded } from '../../protocols/ledger.js';
 import { assertResponseTable, type ResponseTable } from '../../protocols/responses.js';
 import {
+  isDetecting,
   isResumable,
+  isTimed,
   type TrialRequest,
+  type TrialResponse,
   type TrialSource,
   type TrialSourceDescription,
 } from '../../protocols/trial.js';
 import { sampleIndex, seconds } from '../../protocols/units.js';
-import { createOnlineModel, endOnlineSession, observeOnlineTrial, type OnlineModel } from '../model/online-model.js';
+import type { LeftOut } from '../model/electrode-choice.js';
+import {
+  createOnlineModel,
+  endOnlineSession,
+  observeOnlineTrial,
+  type ObservedTrial,
+  type OnlineModel,
+} from '../model/online-model.js';
 import { tracePreference } from '../model/trace-selectivity.js';
 import { toDesign, type Experiment } from './experiment.js';
 import type { Rig } from './rig.js';
@@ -73,7 +83,7 @@ export async function* runExperiment(
         yield done;
       }
     }
-    finishSession(run, state, session);
+    await finishSession(run, state, session);
     if (session < experiment.sessions - 1) await rest(run, session);
   }
   ledger.append({ type: 'experiment-ended', trials: experiment.sessions * experiment.trials });
@@ -83,7 +93,8 @@ export async function* runExperiment(
 
 interface RunState {
   readonly model: OnlineModel;
-  readonly table: ResponseTable;
+  /** Its blind fractions are there from the first trial on that has some. */
+  readonly table: { -readonly [Key in keyof ResponseTable]: ResponseTable[Key] };
   readonly latency: LatencyMeter;
   readonly periodSamples: number;
   firstSample: number;
@@ -112,11 +123,12 @@ export function assertFitting(
 
 function prepare({ experiment, source, clock }: ExperimentRun): RunState {
   assertFitting(experiment, source.description);
-  const { electrodes, sampleRateHz } = source.description;
+  const { electrodes, sampleRateHz, stimulatedElectrodes } = source.description;
+  const { baseline, ensembleElectrodes: choice } = experiment;
   const inputCount = experiment.sources * experiment.inputsPerBlock;
   const rows = experiment.sessions * experiment.trials;
   return {
-    model: createOnlineModel({ design: toDesign(experiment), electrodes, baseline: experiment.baseline }),
+    model: createOnlineModel({ design: toDesign(experiment), electrodes, baseline, choice, stimulatedElectrodes }),
     table: {
       sessions: experiment.sessions,
       trialsPerSession: experiment.trials,
@@ -126,6 +138,8 @@ function prepare({ experiment, source, clock }: ExperimentRun): RunState {
       sources: new Uint8Array(rows * experiment.sources),
       inputs: new Uint8Array(rows * inputCount),
       counts: new Uint16Array(rows * electrodes),
+      blindFraction: undefined,
+      stimulatedElectrodes,
     },
     latency: createLatencyMeter(clock),
     periodSamples: Math.round(experiment.trialPeriodS * sampleRateHz),
@@ -165,12 +179,13 @@ async function* runBatch(run: ExperimentRun, state: RunState, batch: Batch): Asy
     assertCountable(request, response, source.description);
     const sources = batch.sources.subarray(index * experiment.sources, (index + 1) * experiment.sources);
     latency.startUpdate();
-    const estimate = observeOnlineTrial(model, { sources, inputs: request.inputs, counts: response.counts });
+    const estimate = observeOnlineTrial(model, { sources, inputs: request.inputs, ...countsOf(response) });
     latency.endUpdate();
     const row = request.session * experiment.trials + request.trial;
     table.sources.set(sources, row * table.sourceCount);
     table.inputs.set(request.inputs, row * table.inputCount);
     table.counts.set(response.counts, row * table.electrodeCount);
+    if (response.blindFraction !== undefined) noteBlindness(table, row, response.blindFraction);
     ledger.append(toTrialRecord({ request, sources, response, estimate }));
     if (isResumable(source)) ledger.saveSourceState(source.saveState());
     index++;
@@ -186,34 +201,52 @@ async function* runBatch(run: ExperimentRun, state: RunState, batch: Batch): Asy
   });
 }
 
-function finishSession(run: ExperimentRun, state: RunState, session: number): void {
-  const { experiment, ledger } = run;
+function countsOf({ counts, blindFraction }: TrialResponse): Pick<ObservedTrial, 'counts' | 'blindFraction'> {
+  return { counts, blindFraction };
+}
+
+function noteBlindness(table: RunState['table'], row: number, blindFraction: Float32Array): void {
+  table.blindFraction ??= new Float32Array(table.counts.length);
+  table.blindFraction.set(blindFraction, row * table.electrodeCount);
+}
+
+async function finishSession(run: ExperimentRun, state: RunState, session: number): Promise<void> {
+  const { experiment, ledger, source } = run;
   const { model, latency } = state;
   latency.startUpdate();
   endOnlineSession(model);
   latency.endUpdate();
   if (session === experiment.initialSessions - 1) appendCalibration(run, model, session);
+  const levels = isDetecting(source) ? source.detectorLevels() : undefined;
+  if (levels !== undefined) ledger.append({ type: 'detector-levels', session, ...levels });
   state.last = describeSession(state, session);
   ledger.append(state.last);
-  ledger.appendLatency(latency.summarise(session));
+  const stagesUs = isTimed(source) ? await source.stageLatencies() : undefined;
+  ledger.appendLatency({ ...latency.summarise(session), ...(stagesUs !== undefined && { stagesUs }) });
 }
 
 function appendCalibration({ ledger }: ExperimentRun, { calibration, run }: OnlineModel, session: number): void {
   if (calibration === undefined) return;
   if (calibration.type === 'ensemble-not-found') {
-    ledger.append({ type: 'ensemble-not-found', session, missing: calibration.missing });
+    const { missing, leftOut } = calibration;
+    ledger.append({ type: 'ensemble-not-found', session, missing, ...toLeftOut(leftOut) });
     return;
   }
   ledger.append({
     type: 'calibrated',
     session,
     ensembles: calibration.ensembles,
+    ...toLeftOut(calibration.leftOut),
     baseline: calibration.baseline,
     phi1: Array.from(run.phi!.phi1),
     phi0: Array.from(run.phi!.phi0),
     freeEnergy: Array.from(run.arrays.freeEnergy.subarray(0, session + 1)),
     errX: Array.from(run.arrays.errX.subarray(0, session + 1)),
   });
+}
+
+function toLeftOut(leftOut: LeftOut): { readonly leftOut?: LeftOut } {
+  return leftOut.blind.length + leftOut.pulsed.length > 0 ? { leftOut } : {};
 }
 
 function describeSession({ table, model }: RunState, session: number): SessionEnded {

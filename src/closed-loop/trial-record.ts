@@ -1,7 +1,7 @@
 import { MeaError } from '../../protocols/errors.js';
-import type { TrialRecord } from '../../protocols/ledger.js';
-import type { TrialRequest, TrialResponse, TrialSourceDescription } from '../../protocols/trial.js';
-import { sampleIndex } from '../../protocols/units.js';
+import type { BaselineRecord, TrialRecord } from '../../protocols/ledger.js';
+import type { BaselineCounts, TrialRequest, TrialResponse, TrialSourceDescription } from '../../protocols/trial.js';
+import { sampleIndex, type SampleIndex } from '../../protocols/units.js';
 import type { TrialEstimate } from '../model/online-model.js';
 
 /** A trial as it was asked for and answered. */
@@ -27,6 +27,8 @@ export function toTrialRecord({ request, sources, response, estimate }: Answered
     window: response.window,
     counts: Array.from(response.counts),
     ...(response.blindFraction !== undefined && { blindFraction: Array.from(response.blindFraction) }),
+    ...(response.baseline !== undefined && { baseline: toBaselineRecord(response.baseline) }),
+    ...(response.usedSamples !== undefined && { usedSamples: response.usedSamples }),
     ...(estimate !== undefined && { x: Array.from(estimate.x), xp: Array.from(estimate.xp) }),
   };
 }
@@ -38,10 +40,32 @@ export function toTrialResponse(record: TrialRecord): TrialResponse {
     trial: record.trial,
     delivery: record.delivery,
     deliveredSample: sampleIndex(record.deliveredSample),
-    window: [sampleIndex(record.window[0]), sampleIndex(record.window[1])],
+    window: toRange(record.window),
     counts: Uint16Array.from(record.counts),
     ...(record.blindFraction !== undefined && { blindFraction: Float32Array.from(record.blindFraction) }),
+    ...(record.baseline !== undefined && { baseline: toBaselineCounts(record.baseline) }),
+    ...(record.usedSamples !== undefined && { usedSamples: toRange(record.usedSamples) }),
   };
+}
+
+function toBaselineRecord({ window, counts, blindFraction }: BaselineCounts): BaselineRecord {
+  return {
+    window,
+    counts: Array.from(counts),
+    ...(blindFraction !== undefined && { blindFraction: Array.from(blindFraction) }),
+  };
+}
+
+function toBaselineCounts({ window, counts, blindFraction }: BaselineRecord): BaselineCounts {
+  return {
+    window: toRange(window),
+    counts: Uint16Array.from(counts),
+    ...(blindFraction !== undefined && { blindFraction: Float32Array.from(blindFraction) }),
+  };
+}
+
+function toRange([first, end]: readonly [number, number]): readonly [SampleIndex, SampleIndex] {
+  return [sampleIndex(first), sampleIndex(end)];
 }
 
 /**

@@ -14,6 +14,7 @@ import {
   type PredictorName,
 } from './comparators.js';
 import type { BaselineSource } from './culture-comparison.js';
+import { findLeftOut, maskOf, meanBlindShares, type ElectrodeChoice, type LeftOut } from './electrode-choice.js';
 import { predictEmpirically } from './empirical-predictor.js';
 import { jaccardIndex, chooseEnsembles } from './ensembles.js';
 import { fitPublished, publishedTraces, tracesOf, type EnsembleTraces } from './fit-published.js';
@@ -58,6 +59,11 @@ export interface CultureAnalysis {
   readonly electrodeCount: number;
   /** Electrodes (from 0) of every ensemble. */
   readonly ensembles: readonly (readonly number[])[];
+  /** Which electrodes ensembles and verdict could hold, and what the ensembles' choice left out. */
+  readonly choice: ElectrodeChoice;
+  readonly leftOut: LeftOut;
+  /** (electrodes) mean share of the response windows that each could not see; undefined where all saw everything. */
+  readonly blindShares: Float64Array | undefined;
   readonly stability: GroupStability;
   /** Mean evoked count per trial over all electrodes, states and the initial sessions. */
   readonly evokedRate: number;
@@ -127,6 +133,8 @@ export interface AnalysisOptions {
   /** Mixing of the generative process, for the errors of A. */
   readonly mixing: number;
   readonly baseline: Baseline | 'own';
+  /** Electrodes that ensembles may hold; `seen` by default. */
+  readonly choice?: ElectrodeChoice | undefined;
 }
 
 /** The design behind a table of responses. */
@@ -155,12 +163,13 @@ export function designOf(
 /**
  * Analyses one culture: ensembles, model, prediction, comparators, surrogates, verdict.
  *
- * @throws MeaError `bad-input` for a table or options that do not fit together
+ * @throws MeaError `bad-input` for a table or options that do not fit together, or `never-pulsed` where nobody knows
  */
 export function analyseCulture(table: ResponseTable, options: AnalysisOptions): CultureAnalysis {
   assertResponseTable(table, 'responses');
   const design = designOf(table, options);
-  const offline = publishedTraces(table, design.initialSessions);
+  const choice = options.choice ?? 'seen';
+  const offline = publishedTraces(table, design.initialSessions, choice);
   const fit =
     options.mode === 'published'
       ? fitOffline(table, offline, { ...options, design })
@@ -169,9 +178,15 @@ export function analyseCulture(table: ResponseTable, options: AnalysisOptions): 
     mode: options.mode,
     design,
     electrodeCount: table.electrodeCount,
-    stability: groupStability(offline.statistics, design.initialSessions),
+    choice,
+    leftOut: fit.leftOut,
+    blindShares: meanBlindShares(table),
+    stability: groupStability(
+      { ...offline.statistics, leftOut: maskOf(fit.leftOut, table.electrodeCount) },
+      design.initialSessions,
+    ),
     evokedRate: evokedRate(offline.statistics, design.initialSessions),
-    verdict: judgeLearning(table, design.initialSessions),
+    verdict: judgeLearning(table, design.initialSessions, choice),
   };
   if (fit.type === 'ensemble-not-found')
     return { ...shared, ensembles: fit.ensembles, outcome: notFound(fit.ensembles) };
@@ -181,18 +196,22 @@ export function analyseCulture(table: ResponseTable, options: AnalysisOptions): 
 /** Baseline B of a condition: the mean of its cultures' own baselines; cultures without both ensembles have none. */
 export function ownBaselineOf(
   table: ResponseTable,
-  options: Pick<AnalysisOptions, 'mode' | 'initialSessions'>,
+  options: Pick<AnalysisOptions, 'mode' | 'initialSessions' | 'choice'>,
 ): number | undefined {
-  const offline = publishedTraces(table, options.initialSessions);
+  const offline = publishedTraces(table, options.initialSessions, options.choice);
   if (options.mode === 'published') return offline.ensembles.some(isEmpty) ? undefined : offline.ownBaseline;
-  const ensembles = chooseEnsembles(offline.statistics, { first: 0, end: options.initialSessions });
+  const { choice = 'seen', initialSessions } = options;
+  const leftOut = findLeftOut(table, { choice, stretch: initialSessions, end: initialSessions });
+  const statistics = { ...offline.statistics, leftOut: maskOf(leftOut, table.electrodeCount) };
+  const ensembles = chooseEnsembles(statistics, { first: 0, end: initialSessions });
   if (ensembles.some(isEmpty)) return undefined;
-  return tracesOf(table, { ...offline, ensembles, initialSessions: options.initialSessions }).ownBaseline;
+  return tracesOf(table, { ...offline, ensembles, leftOut, initialSessions }).ownBaseline;
 }
 
 interface Fit {
   readonly type: 'fit';
   readonly culture: EnsembleTraces;
+  readonly leftOut: LeftOut;
   readonly baseline: Baseline;
   readonly run: ModelRun;
 }
@@ -200,15 +219,17 @@ interface Fit {
 interface NoFit {
   readonly type: 'ensemble-not-found';
   readonly ensembles: readonly (readonly number[])[];
+  readonly leftOut: LeftOut;
 }
 
 type FitOptions = AnalysisOptions & { readonly design: ExperimentDesign };
 
 function fitOffline(table: ResponseTable, offline: EnsembleTraces, options: FitOptions): Fit | NoFit {
-  if (offline.ensembles.some(isEmpty)) return { type: 'ensemble-not-found', ensembles: offline.ensembles };
+  const { ensembles, leftOut } = offline;
+  if (ensembles.some(isEmpty)) return { type: 'ensemble-not-found', ensembles, leftOut };
   const baseline = options.baseline === 'own' ? own(offline.ownBaseline) : options.baseline;
   const run = fitPublished(table, offline, { design: options.design, baseline: baseline.value });
-  return { type: 'fit', culture: offline, baseline, run };
+  return { type: 'fit', culture: offline, leftOut, baseline, run };
 }
 
 function fitOnline(table: ResponseTable, offline: EnsembleTraces, options: FitOptions): Fit | NoFit {
@@ -216,16 +237,18 @@ function fitOnline(table: ResponseTable, offline: EnsembleTraces, options: FitOp
   const model = fitCausal(table, {
     design,
     electrodes: table.electrodeCount,
+    choice: options.choice,
     baseline: options.baseline === 'own' ? 'own' : options.baseline.value,
   });
-  const calibration = model.calibration;
-  if (calibration?.type !== 'calibrated')
-    return { type: 'ensemble-not-found', ensembles: calibration?.ensembles ?? [] };
-  const { ensembles, baseline } = calibration;
-  const culture = tracesOf(table, { ...offline, ensembles, initialSessions: design.initialSessions });
+  const calibration = model.calibration!;
+  const { ensembles, leftOut } = calibration;
+  if (calibration.type !== 'calibrated') return { type: 'ensemble-not-found', ensembles, leftOut };
+  const { baseline } = calibration;
+  const culture = tracesOf(table, { ...offline, ensembles, leftOut, initialSessions: design.initialSessions });
   return {
     type: 'fit',
     culture,
+    leftOut,
     baseline: options.baseline === 'own' ? own(baseline) : options.baseline,
     run: model.run,
   };

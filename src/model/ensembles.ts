@@ -19,7 +19,8 @@ const PUBLISHED_RULE: EnsembleRule = { minMeanCount: 1, minSessionMeanCount: 0.1
  * Preference of electrode e for source k: mean over sessions of the mean count with only k on, less the mean of the
  * other single-source states. An electrode belongs to the source of its largest preference, if that exceeds the rule's.
  * With two sources this is the paper's d = mean(c10 - c01), d > 0.5 and d < -0.5. Sessions that lack one of the
- * single-source states say nothing about the preference and are left out of its mean.
+ * single-source states say nothing about the preference and are left out of its mean. What the statistics leave out is
+ * never chosen.
  *
  * @returns one ascending list of electrodes (from 0) per source; a list may be empty, which callers must handle
  */
@@ -31,6 +32,7 @@ export function chooseEnsembles(
   const sourceCount = Math.log2(statistics.states);
   const ensembles: number[][] = Array.from({ length: sourceCount }, () => []);
   for (let electrode = 0; electrode < statistics.electrodes; electrode++) {
+    if (statistics.leftOut?.[electrode] === 1) continue;
     if (!isResponsive(statistics, electrode, { range, rule })) continue;
     const { source, preference } = preferredSource(statistics, electrode, range);
     if (preference > rule.minPreference) ensembles[source]!.push(electrode);

@@ -1,4 +1,5 @@
 import { rowCount, type ResponseTable } from '../../protocols/responses.js';
+import { findLeftOut, maskOf, type ElectrodeChoice, type LeftOut } from './electrode-choice.js';
 import { chooseEnsembles } from './ensembles.js';
 import { ensembleResponses } from './ensemble-response.js';
 import { createModelRun, runSession, type ExperimentDesign, type ModelRun } from './model-run.js';
@@ -24,6 +25,8 @@ export interface EnsembleTraces {
   readonly states: Uint8Array;
   readonly statistics: SessionStatistics;
   readonly ensembles: readonly (readonly number[])[];
+  /** What the choice of ensembles left out. */
+  readonly leftOut: LeftOut;
   /** (ensembles, rows) mean count over the ensemble's electrodes; NaN rows for an empty ensemble */
   readonly traces: Float64Array;
   /** per ensemble */
@@ -33,18 +36,26 @@ export interface EnsembleTraces {
 }
 
 /** Ensembles from all sessions, as published, and their traces. */
-export function publishedTraces(table: ResponseTable, initialSessions: number): EnsembleTraces {
+export function publishedTraces(
+  table: ResponseTable,
+  initialSessions: number,
+  choice: ElectrodeChoice = 'seen',
+): EnsembleTraces {
   const states = listStates(table.sources, table.sourceCount);
   const statistics = summariseResponses(table, states);
+  const leftOut = findLeftOut(table, { choice, stretch: initialSessions, end: table.sessions });
+  statistics.leftOut = maskOf(leftOut, table.electrodeCount);
   const ensembles = chooseEnsembles(statistics, { first: 0, end: table.sessions });
-  return tracesOf(table, { states, statistics, ensembles, initialSessions });
+  return tracesOf(table, { states, statistics, ensembles, leftOut, initialSessions });
 }
 
 export function tracesOf(
   table: ResponseTable,
-  chosen: Pick<EnsembleTraces, 'states' | 'statistics' | 'ensembles'> & { readonly initialSessions: number },
+  chosen: Pick<EnsembleTraces, 'states' | 'statistics' | 'ensembles' | 'leftOut'> & {
+    readonly initialSessions: number;
+  },
 ): EnsembleTraces {
-  const { states, statistics, ensembles, initialSessions } = chosen;
+  const { states, statistics, ensembles, leftOut, initialSessions } = chosen;
   const traces = ensembleResponses(table, ensembles);
   const rows = rowCount(table);
   const means = ensembles.map((_, a) =>
@@ -53,7 +64,7 @@ export function tracesOf(
       stateCount: statistics.states,
     }),
   );
-  return { states, statistics, ensembles, traces, means, ownBaseline: meanBaseline(means, initialSessions) };
+  return { states, statistics, ensembles, leftOut, traces, means, ownBaseline: meanBaseline(means, initialSessions) };
 }
 
 /**

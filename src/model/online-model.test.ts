@@ -13,6 +13,7 @@ import {
 import { describeWithRealData } from '../../tests/helpers/real-data.js';
 import { emulateResponses } from '../../tests/helpers/response-tables.js';
 import { designOf } from './analysis.js';
+import { NONE_LEFT_OUT } from './electrode-choice.js';
 import { summariseResponses, tracesOf } from './fit-published.js';
 import {
   createOnlineModel,
@@ -200,6 +201,7 @@ describe('the online model', () => {
     const { ownBaseline } = tracesOf(table, {
       states,
       ensembles,
+      leftOut: NONE_LEFT_OUT,
       statistics: summariseResponses(table, states),
       initialSessions: 10,
     });
@@ -231,7 +233,12 @@ describe('the online model of a culture without an ensemble', () => {
     const silent = emulateResponses({ seed: 1, sessions: 4, condition: 'ttx' });
     const model = createOnlineModel(optionsFor(silent, 2));
     const estimates = feed(model, silent, { block: 256, rows: 4 * 256 });
-    expect(model.calibration).toEqual({ type: 'ensemble-not-found', ensembles: [[], []], missing: [0, 1] });
+    expect(model.calibration).toEqual({
+      type: 'ensemble-not-found',
+      ensembles: [[], []],
+      leftOut: NONE_LEFT_OUT,
+      missing: [0, 1],
+    });
     expect(estimates.every((estimate) => estimate === undefined)).toBe(true);
     expect(model.row).toBe(4 * 256);
     expect(model.run.phi).toBeUndefined();

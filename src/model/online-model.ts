@@ -9,6 +9,16 @@ import {
   type CausalScale,
   type StateMeans,
 } from './causal-normaliser.js';
+import {
+  addBlindFractions,
+  createBlindSums,
+  listBlind,
+  listPulsed,
+  maskOf,
+  type BlindSums,
+  type ElectrodeChoice,
+  type LeftOut,
+} from './electrode-choice.js';
 import { ensembleMean } from './ensemble-response.js';
 import { chooseEnsembles } from './ensembles.js';
 import { createModelRun, runSession, type ExperimentDesign, type ModelRun } from './model-run.js';
@@ -29,6 +39,9 @@ export interface OnlineModel {
   readonly electrodes: number;
   /** B in spikes per trial, or the culture's own mean over the initial sessions. */
   readonly baselineOption: number | 'own';
+  readonly choice: ElectrodeChoice;
+  /** (inputs) recording electrode of each, where known */
+  readonly stimulatedElectrodes: readonly number[] | undefined;
   readonly run: ModelRun;
   /** (T K, J) stimuli so far */
   readonly inputs: Uint8Array;
@@ -37,6 +50,8 @@ export interface OnlineModel {
   readonly statistics: SessionStatistics;
   /** (initial sessions x K, electrodes) raw counts, needed once the ensembles are known */
   readonly initialCounts: Uint16Array;
+  /** What the initial sessions did not see. */
+  readonly blind: BlindSums;
   /** Trials observed so far. */
   row: number;
   /** Sessions ended so far. */
@@ -49,6 +64,8 @@ export type Calibration =
   | {
       readonly type: 'calibrated';
       readonly ensembles: readonly (readonly number[])[];
+      /** What the choice of ensembles left out. */
+      readonly leftOut: LeftOut;
       readonly members: readonly Uint16Array[];
       readonly baseline: number;
       readonly scales: readonly CausalScale[];
@@ -60,6 +77,7 @@ export type Calibration =
   | {
       readonly type: 'ensemble-not-found';
       readonly ensembles: readonly (readonly number[])[];
+      readonly leftOut: LeftOut;
       /** Sources (from 0) that no electrode prefers. */
       readonly missing: readonly number[];
     };
@@ -69,6 +87,10 @@ export interface OnlineModelOptions {
   readonly electrodes: number;
   /** B in spikes per trial; `own`: mean over ensembles and initial sessions of this culture. */
   readonly baseline: number | 'own';
+  /** Electrodes that ensembles may hold; `seen` by default. */
+  readonly choice?: ElectrodeChoice | undefined;
+  /** (inputs) recording electrode of each; needed for `never-pulsed`. */
+  readonly stimulatedElectrodes?: readonly number[] | undefined;
 }
 
 /** One trial as the model takes it. */
@@ -79,6 +101,8 @@ export interface ObservedTrial {
   readonly inputs: Uint8Array;
   /** (electrodes) spikes in the response window */
   readonly counts: Uint16Array;
+  /** (electrodes) share of the window that could not be seen; absent where all saw everything */
+  readonly blindFraction?: Float32Array | undefined;
 }
 
 /** What is known right after a trial: provisional responses and what the prediction said. */
@@ -89,7 +113,9 @@ export interface TrialEstimate {
   readonly xp: Float64Array;
 }
 
-export function createOnlineModel({ design, electrodes, baseline }: OnlineModelOptions): OnlineModel {
+/** @throws MeaError `bad-input` for a number of initial sessions that cannot be, or a choice that needs what is not known */
+export function createOnlineModel(options: OnlineModelOptions): OnlineModel {
+  const { design, electrodes, baseline, choice = 'seen', stimulatedElectrodes } = options;
   if (!(design.initialSessions >= 1 && design.initialSessions < design.sessions)) {
     throw new MeaError('bad-input', {
       what: 'Bad number of initial sessions',
@@ -97,20 +123,21 @@ export function createOnlineModel({ design, electrodes, baseline }: OnlineModelO
       wanted: `1 to ${design.sessions - 1}, so that sessions remain to predict`,
     });
   }
+  if (choice === 'never-pulsed') listPulsed(new Uint8Array(0), stimulatedElectrodes);
   const rows = design.sessions * design.trialsPerSession;
+  const states = stateCountOf(design.sourceCount);
   return {
     design,
     electrodes,
     baselineOption: baseline,
+    choice,
+    stimulatedElectrodes,
     run: createModelRun(design),
     inputs: new Uint8Array(rows * design.sourceCount * design.inputsPerBlock),
     states: new Uint8Array(rows),
-    statistics: createSessionStatistics({
-      sessions: design.sessions,
-      states: stateCountOf(design.sourceCount),
-      electrodes,
-    }),
+    statistics: createSessionStatistics({ sessions: design.sessions, states, electrodes }),
     initialCounts: new Uint16Array(design.initialSessions * design.trialsPerSession * electrodes),
+    blind: createBlindSums({ states, electrodes }),
     row: 0,
     sessionsEnded: 0,
     calibration: undefined,
@@ -133,6 +160,7 @@ export function observeOnlineTrial(model: OnlineModel, trial: ObservedTrial): Tr
   model.row++;
   if (session < design.initialSessions) {
     model.initialCounts.set(trial.counts, row * electrodes);
+    addBlindFractions(model.blind, state, trial.blindFraction);
     return undefined;
   }
   return estimateTrial(model, row, trial.counts);
@@ -181,13 +209,14 @@ export function endOnlineSession(model: OnlineModel): void {
 
 /** The causal analysis of stored responses: the stream, run over the table. */
 export function fitCausal(table: ResponseTable, options: OnlineModelOptions): OnlineModel {
-  const model = createOnlineModel(options);
-  const { sourceCount, inputCount, electrodeCount, trialsPerSession } = table;
+  const model = createOnlineModel({ stimulatedElectrodes: table.stimulatedElectrodes, ...options });
+  const { sourceCount, inputCount, electrodeCount, trialsPerSession, blindFraction } = table;
   for (let row = 0; row < table.sessions * trialsPerSession; row++) {
     observeOnlineTrial(model, {
       sources: table.sources.subarray(row * sourceCount, (row + 1) * sourceCount),
       inputs: table.inputs.subarray(row * inputCount, (row + 1) * inputCount),
       counts: table.counts.subarray(row * electrodeCount, (row + 1) * electrodeCount),
+      blindFraction: blindFraction?.subarray(row * electrodeCount, (row + 1) * electrodeCount),
     });
     if ((row + 1) % trialsPerSession === 0) endOnlineSession(model);
   }
@@ -211,9 +240,11 @@ function runCausalSession(model: OnlineModel, session: number): void {
 function calibrate(model: OnlineModel): Calibration {
   const { design, electrodes, statistics, states } = model;
   const { initialSessions, trialsPerSession } = design;
+  const leftOut = leftOutOf(model);
+  statistics.leftOut = maskOf(leftOut, electrodes);
   const ensembles = chooseEnsembles(statistics, { first: 0, end: initialSessions });
   const missing = ensembles.flatMap((members, a) => (members.length === 0 ? [a] : []));
-  if (missing.length > 0) return { type: 'ensemble-not-found', ensembles, missing };
+  if (missing.length > 0) return { type: 'ensemble-not-found', ensembles, leftOut, missing };
   const baseline = model.baselineOption === 'own' ? ownBaseline(model, ensembles) : model.baselineOption;
   const members = ensembles.map((list) => Uint16Array.from(list));
   const rows = design.sessions * trialsPerSession;
@@ -238,7 +269,18 @@ function calibrate(model: OnlineModel): Calibration {
       baseline,
     }),
   );
-  return { type: 'calibrated', ensembles, members, baseline, scales, traces, trailing };
+  return { type: 'calibrated', ensembles, leftOut, members, baseline, scales, traces, trailing };
+}
+
+/** What the initial sessions say of electrodes: as in `findLeftOut`, with nothing that has not happened yet. */
+function leftOutOf({ choice, blind, inputs, row, design, stimulatedElectrodes }: OnlineModel): LeftOut {
+  const width = design.sourceCount * design.inputsPerBlock;
+  const used = new Uint8Array(width);
+  if (choice === 'never-pulsed') for (let i = 0; i < row * width; i++) used[i % width]! |= inputs[i]!;
+  return {
+    blind: choice === 'all' ? [] : listBlind(blind),
+    pulsed: choice === 'never-pulsed' ? listPulsed(used, stimulatedElectrodes) : [],
+  };
 }
 
 function ownBaseline(model: OnlineModel, ensembles: readonly (readonly number[])[]): number {

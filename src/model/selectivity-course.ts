@@ -1,4 +1,5 @@
 import { rowCount, type ResponseTable } from '../../protocols/responses.js';
+import { findLeftOut, maskOf, type ElectrodeChoice } from './electrode-choice.js';
 import { chooseEnsembles } from './ensembles.js';
 import { lastSessionCount } from './model-run.js';
 import { addCounts, createSessionStatistics, type SessionStatistics } from './session-statistics.js';
@@ -35,11 +36,23 @@ export interface ElectrodeCourse {
   readonly other: Float64Array;
 }
 
-/** Splits the trials of every session into odd (1st, 3rd, ...) and even ones, and follows the ensembles of the odd ones. */
-export function followSelectivity(table: ResponseTable, initialSessions: number): SelectivityCourse {
+/**
+ * Splits the trials of every session into odd (1st, 3rd, ...) and even ones, and follows the ensembles of the odd ones. An
+ * electrode that was blind in any stretch of as many sessions as the initial ones is left out: going blind after some
+ * stimuli would look like learning.
+ *
+ * @throws MeaError `bad-input` for `never-pulsed` where nobody knows the pulsed electrodes
+ */
+export function followSelectivity(
+  table: ResponseTable,
+  initialSessions: number,
+  choice: ElectrodeChoice = 'seen',
+): SelectivityCourse {
   const states = listStates(table.sources, table.sourceCount);
   const odd = halfStatistics(table, states, 0);
   const even = halfStatistics(table, states, 1);
+  const leftOut = findLeftOut(table, { choice, stretch: initialSessions, end: table.sessions });
+  odd.leftOut = maskOf(leftOut, table.electrodeCount);
   const ensembles = chooseEnsembles(odd, { first: 0, end: initialSessions });
   const electrodes = ensembles.flatMap((members, ensemble) =>
     members.map((electrode) => followElectrode(even, electrode, ensemble)),

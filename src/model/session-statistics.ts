@@ -11,6 +11,8 @@ export interface SessionStatistics {
   readonly trials: Float64Array;
   /** (sessions, states, electrodes) sum of counts */
   readonly sums: Float64Array;
+  /** (electrodes) 1 for electrodes that no ensemble may hold; undefined where all may be chosen. */
+  leftOut: Uint8Array | undefined;
 }
 
 export interface StatisticsShape {
@@ -26,6 +28,7 @@ export function createSessionStatistics({ sessions, states, electrodes }: Statis
     electrodes,
     trials: new Float64Array(sessions * states),
     sums: new Float64Array(sessions * states * electrodes),
+    leftOut: undefined,
   };
 }
 

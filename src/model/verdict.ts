@@ -1,4 +1,5 @@
 import type { ResponseTable } from '../../protocols/responses.js';
+import type { ElectrodeChoice } from './electrode-choice.js';
 import { lastSessionCount } from './model-run.js';
 import { followSelectivity, type ElectrodeCourse, type SelectivityCourse } from './selectivity-course.js';
 import { mean, sampleVariance } from './statistics/descriptive.js';
@@ -63,8 +64,12 @@ const FEWEST_STEPS = 10;
  * never on alone on an odd or an even trial. False and true positive rates on emulated cultures:
  * `npm run bench:verdict`.
  */
-export function judgeLearning(table: ResponseTable, initialSessions: number): Verdict {
-  const course = followSelectivity(table, initialSessions);
+export function judgeLearning(
+  table: ResponseTable,
+  initialSessions: number,
+  choice: ElectrodeChoice = 'seen',
+): Verdict {
+  const course = followSelectivity(table, initialSessions, choice);
   const electrodes = course.ensembles.map((members) => members.length);
   const early = { first: 0, end: Math.ceil(initialSessions / 2) };
   const late = {

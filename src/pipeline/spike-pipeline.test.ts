@@ -7,7 +7,12 @@ import { joinBatches, type JoinedSpikes } from '../../tests/helpers/join-batches
 import type { ArtefactHandling } from './artefact/artefact-settings.js';
 import { createSpikeDetector } from './spike-detector.js';
 import type { SpikeBatch, StimulusMark } from './spike-batch.js';
-import { createSpikePipeline, type SpikePipeline, type SpikePipelineSettings } from './spike-pipeline.js';
+import {
+  createSpikePipeline,
+  type PipelineLevels,
+  type SpikePipeline,
+  type SpikePipelineSettings,
+} from './spike-pipeline.js';
 
 const RATE = 20_000;
 const GAIN_UV = 0.195;
@@ -169,6 +174,27 @@ describe('the pipeline from samples to spikes', () => {
     const times = blindFor(FRAMES);
     expect(Math.max(...times)).toBeLessThan(60);
     expect(blindFor(13)).toEqual(times);
+  });
+
+  it('says at each whole second what it goes by, the same at any cut', () => {
+    const samples = record(MARKS);
+    const levelsOf = (block: number): readonly PipelineLevels[] => {
+      const pipeline = createSpikePipeline({ ...BASE, channels: CHANNELS });
+      const levels: PipelineLevels[] = [];
+      for (let from = 0; from < FRAMES; from += block) {
+        pipeline.push(blockAt(samples, from, Math.min(FRAMES, from + block)));
+        levels.push(...pipeline.takeLevels());
+      }
+      return levels;
+    };
+    const whole = levelsOf(FRAMES);
+    // Of 1.2 s that begin 1001 samples after a whole second.
+    expect(whole.map(({ atSample }) => atSample)).toEqual([FIRST + 18_999]);
+    expect(whole[0]!.noiseUv.every((noise) => noise > 1)).toBe(true);
+    whole[0]!.thresholdsUv.forEach((limit, c) => {
+      expect(limit / whole[0]!.noiseUv[c]!).toBeCloseTo(5, 5);
+    });
+    for (const block of [20, 13, 7001]) expect(levelsOf(block)).toEqual(whole);
   });
 
   describe('over gaps and rests', () => {

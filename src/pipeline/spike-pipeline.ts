@@ -1,6 +1,6 @@
 import { MeaError } from '../../protocols/errors.js';
 import type { SampleBlock } from '../../protocols/sample-block.js';
-import type { SampleIndex } from '../../protocols/units.js';
+import { sampleIndex, type SampleIndex } from '../../protocols/units.js';
 import type { ArtefactHandling } from './artefact/artefact-settings.js';
 import { createArtefactStage, type ArtefactStage, type HandledSamples } from './artefact/artefact-stage.js';
 import type { SpikeDetectorSettings } from './detector-settings.js';
@@ -20,6 +20,17 @@ export interface SpikePipelineSettings extends SpikeDetectorSettings {
 const CHUNK_SAMPLES = 1 << 17;
 /** Samples of a channel after which the artefact stage learns of the noise: each multiple of a second. */
 const NOISE_SECONDS = 1;
+/** Levels that wait to be taken; more forget the oldest. */
+const MAX_LEVELS = 1024;
+
+/** What the detector went by when it had got to a sample; once a second. */
+export interface PipelineLevels {
+  readonly atSample: SampleIndex;
+  /** (channels) uV rms */
+  readonly noiseUv: Float32Array;
+  /** (channels) uV without sign; infinite where nothing can be found */
+  readonly thresholdsUv: Float32Array;
+}
 
 /**
  * Makes a pipeline: artefact handling, then band-pass, noise and detection, in one instance of the kernels.
@@ -48,6 +59,7 @@ export class SpikePipeline implements SignalPipeline {
   #gaps = 0;
   #gapSamples = 0;
   #rests = 0;
+  #levels: PipelineLevels[] = [];
 
   constructor(settings: SpikePipelineSettings) {
     const { artefacts, ...detection } = settings;
@@ -92,6 +104,14 @@ export class SpikePipeline implements SignalPipeline {
     return this.#detector.takeSnippets();
   }
 
+  /** Levels at each whole second that was passed since the last call. */
+  takeLevels(): readonly PipelineLevels[] {
+    if (this.#levels.length === 0) return this.#levels;
+    const taken = this.#levels;
+    this.#levels = [];
+    return taken;
+  }
+
   mark(stimulus: StimulusMark): void {
     this.#stage.mark(stimulus);
   }
@@ -113,10 +133,17 @@ export class SpikePipeline implements SignalPipeline {
       this.#feed(this.#stage.push(isAll ? samples : samples.subarray(done * channels, (done + count) * channels)));
       this.#next += count;
       done += count;
-      if (count === untilNoise) this.#stage.setNoise(this.#detector.noiseUv());
+      if (count === untilNoise) this.#noteLevels();
     }
     this.#samples += frames;
     return this.#detector.take();
+  }
+
+  #noteLevels(): void {
+    const noiseUv = this.#detector.noiseUv();
+    this.#stage.setNoise(noiseUv);
+    this.#levels.push({ atSample: sampleIndex(this.#next), noiseUv, thresholdsUv: this.#detector.thresholdsUv() });
+    if (this.#levels.length > MAX_LEVELS) this.#levels.shift();
   }
 
   rest(toSample: SampleIndex): void {

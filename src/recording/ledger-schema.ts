@@ -1,9 +1,12 @@
 import { z } from 'zod';
 import { hertz, milliseconds } from '../../protocols/units.js';
-import type { LedgerRecord } from '../../protocols/ledger.js';
+import type { LatencyRecord, LedgerRecord } from '../../protocols/ledger.js';
 
 const index = z.int().min(0);
 const numbers = z.array(z.number());
+const spikeCounts = z.array(z.int().min(0).max(65_535));
+const fractions = z.array(z.number().min(0).max(1));
+const leftOut = z.exactOptional(z.object({ blind: z.array(index), pulsed: z.array(index) }));
 const digits = z.string().regex(/^[01]+$/);
 
 const sourceDescription = z.object({
@@ -25,11 +28,29 @@ const trial = z.object({
   delivery: z.enum(['delivered', 'nothing-as-asked', 'late', 'refused', 'missing']),
   deliveredSample: index,
   window: z.tuple([index, index]),
-  counts: z.array(z.int().min(0).max(65_535)),
-  blindFraction: z.exactOptional(z.array(z.number().min(0).max(1))),
+  counts: spikeCounts,
+  blindFraction: z.exactOptional(fractions),
+  baseline: z.exactOptional(
+    z.object({ window: z.tuple([index, index]), counts: spikeCounts, blindFraction: z.exactOptional(fractions) }),
+  ),
+  usedSamples: z.exactOptional(z.tuple([index, index])),
   x: z.exactOptional(numbers),
   xp: z.exactOptional(numbers),
 });
+
+const summary = z.object({ median: z.number(), p99: z.number(), max: z.number() });
+const stage = summary.extend({ count: index });
+
+/** Schema of one line of latencies. */
+export const latencyRecordSchema = z.object({
+  type: z.literal('latency'),
+  session: index,
+  responseUs: summary,
+  updateUs: summary,
+  stagesUs: z.exactOptional(
+    z.object({ detect: stage, decide: stage, send: stage, acknowledge: stage, loop: stage, trial: stage }),
+  ),
+}) satisfies z.ZodType<LatencyRecord>;
 
 /** Schema of one line of a ledger. */
 export const ledgerRecordSchema = z.discriminatedUnion('type', [
@@ -46,13 +67,22 @@ export const ledgerRecordSchema = z.discriminatedUnion('type', [
     type: z.literal('calibrated'),
     session: index,
     ensembles: z.array(z.array(index)),
+    leftOut,
     baseline: z.number(),
     phi1: numbers,
     phi0: numbers,
     freeEnergy: numbers,
     errX: numbers,
   }),
-  z.object({ type: z.literal('ensemble-not-found'), session: index, missing: z.array(index) }),
+  z.object({ type: z.literal('ensemble-not-found'), session: index, missing: z.array(index), leftOut }),
+  z.object({
+    type: z.literal('detector-levels'),
+    session: index,
+    atSample: index,
+    noise: z.enum(['adaptive', 'frozen']),
+    noiseUv: numbers,
+    thresholdsUv: z.array(z.number().nullable()),
+  }),
   z.object({
     type: z.literal('session-ended'),
     session: index,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ELECTRODE_CHOICES } from '../model/electrode-choice.js';
 import type { CultureAnalysis, FittedCulture } from '../model/analysis.js';
 
 const number = z.number();
@@ -85,6 +86,16 @@ const culture = z.strictObject({
   found: z.boolean().describe('False when an ensemble was not found; then all values of the fit are null.'),
   missing: z.array(z.int().min(0)).describe('Sources (from 0) without an ensemble.'),
   ensembles: z.array(z.array(z.int().min(0))).describe('Electrodes (from 0) of each ensemble.'),
+  electrodes: z
+    .strictObject({
+      choice: z.enum(ELECTRODE_CHOICES),
+      blind: z.array(z.int().min(0)),
+      pulsed: z.array(z.int().min(0)),
+    })
+    .optional()
+    .describe(
+      'Electrodes that ensembles could hold, and those (from 0) left out: blind in more than 1 % of their response windows in some state of the sources, or pulsed.',
+    ),
   stability: z
     .strictObject({ jaccard: z.array(number), stable: z.boolean() })
     .describe('Overlap of the ensembles chosen from the first and second half of the initial sessions.'),
@@ -151,6 +162,11 @@ function toCulture({ file, index, analysis }: NamedAnalysis): CultureOutput {
     found: outcome.type === 'fitted',
     missing: outcome.type === 'fitted' ? [] : [...outcome.missing],
     ensembles: analysis.ensembles.map((members) => [...members]),
+    electrodes: {
+      choice: analysis.choice,
+      blind: [...analysis.leftOut.blind],
+      pulsed: [...analysis.leftOut.pulsed],
+    },
     stability: { jaccard: [...analysis.stability.jaccard], stable: analysis.stability.stable },
     design: { ...analysis.design },
     evokedRate: analysis.evokedRate,

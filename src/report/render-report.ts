@@ -1,6 +1,8 @@
+import type { LatencyRecord } from '../../protocols/ledger.js';
 import type { Provenance } from '../../protocols/trial.js';
 import type { CultureAnalysis } from '../model/analysis.js';
 import { renderCulture } from './culture-section.js';
+import { renderLatency } from './latency-table.js';
 import { markup, NO_MARKUP, type Markup } from './markup.js';
 import { renderPage } from './page.js';
 import { renderSummary, type SummaryRow } from './summary-table.js';
@@ -16,21 +18,23 @@ export interface ReportInput {
   readonly notes?: readonly string[];
   /** What was done, as pairs of label and value. */
   readonly facts?: readonly (readonly [label: string, value: string])[];
+  /** Host times of a run on a device; absent where there was none. */
+  readonly latency?: LatencyRecord | undefined;
 }
 
 /**
  * The report as one HTML page that needs nothing else: figures are inline SVG, there is no script, and nothing is
- * fetched. The same input gives the same bytes.
+ * fetched. The same input gives the same bytes; host times alone differ from run to run, and only a run on a device has some.
  */
 export function renderReport(input: ReportInput): string {
-  const { title, provenance, cultures, notes = [], facts = [] } = input;
+  const { title, provenance, cultures, notes = [], facts = [], latency } = input;
   const rows = cultures.map(({ name, analysis }, i) => ({ name, analysis, anchor: `culture-${i + 1}`, number: i + 1 }));
   const body = markup`<header>
 <h1>${title}</h1>
 <p class="provenance">${provenanceWords(provenance)}</p>
 ${notes.map((note) => markup`<p>${note}</p>\n`)}${renderFacts(facts)}</header>
 <main>
-${rows.length > 1 ? renderOverview(rows) : NO_MARKUP}${rows.map(renderCulture)}${renderGlossary()}</main>
+${rows.length > 1 ? renderOverview(rows) : NO_MARKUP}${rows.map(renderCulture)}${latency === undefined ? NO_MARKUP : renderLatency(latency)}${renderGlossary()}</main>
 `;
   return renderPage(title, body);
 }

@@ -4,7 +4,7 @@ import { renderTable } from './figure.js';
 import { capitalise, formatFixed, formatNumber, listInWords, MISSING } from './format.js';
 import { markup, NO_MARKUP, type Content, type Markup } from './markup.js';
 import { initialWindow, lastWindow, nameWindow } from './session-window.js';
-import { answerWords, baselineWords, phiNote, reasonWords, stabilityWords } from './words.js';
+import { answerWords, baselineWords, blindWords, choiceWords, phiNote, reasonWords, stabilityWords } from './words.js';
 
 /** The answer, why, the numbers behind it, and what the analysis stands on. */
 export function renderVerdict(analysis: CultureAnalysis): Markup {
@@ -60,6 +60,8 @@ function factsOf(analysis: CultureAnalysis): readonly (readonly [name: string, v
       `${design.sessions} sessions of ${design.trialsPerSession} trials, ${design.sourceCount} sources, ${design.sourceCount * design.inputsPerBlock} inputs, ${analysis.electrodeCount} electrodes, mixing ${Number(design.mixing.toFixed(3))}`,
     ],
     ...ensembles.map((members, a) => [`Ensemble ${a + 1}`, membersOf(members)] as const),
+    ['Electrodes that ensembles may hold', choiceWords(analysis)],
+    ...(analysis.blindShares === undefined ? [] : [['Blind time', blindWords(analysis.blindShares)] as const]),
     ['Electrodes scored for the verdict', listInWords(verdict.electrodes)],
     ...(fitted === undefined
       ? []

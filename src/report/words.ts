@@ -1,4 +1,4 @@
-import type { Baseline, Comparison, EnergyEvidence, GroupStability } from '../model/analysis.js';
+import type { Baseline, Comparison, CultureAnalysis, EnergyEvidence, GroupStability } from '../model/analysis.js';
 import type { Verdict } from '../model/verdict.js';
 import { formatFixed, formatNats, formatNumber, formatShare, listInWords } from './format.js';
 
@@ -177,6 +177,27 @@ export function stabilityWords({ jaccard, stable }: GroupStability, initialSessi
   return stable
     ? `stable: chosen from either half of the initial sessions, the electrodes overlap by ${overlaps} (Jaccard)`
     : `unstable: chosen from either half of the initial sessions, the electrodes overlap by only ${overlaps} (Jaccard); results depend on the choice`;
+}
+
+/** Which electrodes could be chosen, and which were left out. */
+export function choiceWords({ choice, leftOut, mode }: CultureAnalysis): string {
+  if (choice === 'all') return 'all, also those that were blind in part of their response windows';
+  const sessions = mode === 'causal' ? 'the initial sessions' : 'any stretch of sessions';
+  const blind =
+    leftOut.blind.length === 0
+      ? `every electrode saw at least 99 % of its response windows in ${sessions}`
+      : `left out, because they were blind in more than 1 % of their response windows in ${sessions}: ${leftOut.blind.join(', ')}`;
+  if (choice === 'seen') return blind;
+  return `those that no stimulus used; pulsed and left out: ${leftOut.pulsed.join(', ')}; ${blind}`;
+}
+
+/** What electrodes did not see of their response windows over the whole experiment. */
+export function blindWords(shares: Float64Array): string {
+  const partly = Array.from(shares, (share, electrode) => ({ share, electrode })).filter(({ share }) => share > 0);
+  if (partly.length === 0) return 'none: every electrode saw all of its response windows';
+  const worst = partly.reduce((most, next) => (next.share > most.share ? next : most));
+  const count = `${partly.length} of ${shares.length} electrodes were blind in part of their response windows`;
+  return `${count}; electrode ${worst.electrode} most, ${formatNumber(100 * worst.share)} % of the time`;
 }
 
 /** B and where it came from. */

@@ -3,6 +3,7 @@ import type { AcquisitionEndResult } from '../../../drivers/mea-link/acquisition
 import type { Configured, DeviceConfiguration } from '../../../drivers/mea-link/mea-link-device.js';
 import type { ArmRequest } from '../../../drivers/mea-link/stimulation-control.js';
 import type { Capabilities } from '../../../protocols/mea-link/messages.js';
+import type { StageLatencies } from '../../../protocols/trial.js';
 import type { RigEvent } from '../../pipeline/events/rig-event.js';
 import type { StimulusOutcome } from '../../pipeline/worker/rig-account.js';
 import type { StimulusRequest } from '../../pipeline/worker/rig-messages.js';
@@ -28,6 +29,8 @@ export interface SignalRig {
   reportProgress(): void;
   /** Stimulation off, acquisition off, link off. */
   close(): Promise<unknown>;
+  /** Host times of each step so far; absent in virtual time, which has none. */
+  stageLatencies?(): Promise<StageLatencies>;
   /** Lets the device's time go on until a promise is settled; absent in real time, where it goes on by itself. */
   passTime?<T>(promise: Promise<T>): Promise<T>;
 }

@@ -6,19 +6,29 @@ import type { Experiment } from '../experiment.js';
 import { stimulatedElectrodes, type Rig } from '../rig.js';
 import type { SignalSourceOptions, TrialPulse } from './signal-source.js';
 
-/** Time for the noise of every electrode to be known: the pipeline is blind until then, and one second more. */
-const NOISE_SETTLE_MS = 2000;
-const SETTLE_MS = 3000;
-/** Evoked bursts have up to 25 spikes of one electrode in 20 ms. */
-const DEAD_MS = 0.8;
+/** The first trial comes so long after the noise of every electrode is known. */
+const AFTER_SETTLING_MS = 1000;
 /** Length of a block, in ms. */
 const BLOCK_MS = 10;
 
-/** How the bundled experiments look at voltages. */
-export function toLoopSettings({ responseWindowMs }: Rig): RigLoopSettings {
+/** How a rig's voltages are looked at. */
+export function toLoopSettings({ responseWindowMs, detection }: Rig): RigLoopSettings {
   const [first, end] = responseWindowMs;
+  const { bandHz, threshold, polarity, deadMs, reference, excluded } = detection;
   return {
-    detector: { deadMs: DEAD_MS, noise: { mode: 'adaptive', settleMs: NOISE_SETTLE_MS } },
+    detector: {
+      band: { type: 'cascade', lowHz: bandHz[0], highHz: bandHz[1] },
+      threshold,
+      polarity,
+      deadMs,
+      reference,
+      excluded,
+      noise: {
+        mode: detection.noise,
+        settleMs: 1000 * detection.settleS,
+        baselineMs: 1000 * Math.max(detection.settleS, detection.baselineS),
+      },
+    },
     windows: { responseMs: [milliseconds(first), milliseconds(end)] },
   };
 }
@@ -40,8 +50,13 @@ export function toSourceOptions({
     trialPeriodMs: milliseconds(experiment.trialPeriodS * 1000),
     safetyProfile: profile,
     blockFrames: Math.round((BLOCK_MS * rig.sampleRateHz) / 1000),
-    settleMs: milliseconds(SETTLE_MS),
+    settleMs: milliseconds(1000 * settledAfterS(rig) + AFTER_SETTLING_MS),
   };
+}
+
+/** Thresholds are those of the experiment after so long. */
+function settledAfterS({ detection }: Rig): number {
+  return detection.noise === 'frozen' ? detection.baselineS : detection.settleS;
 }
 
 /**

@@ -3,9 +3,11 @@ import type { SafetyProfile } from '../../../protocols/stimulation/safety-profil
 import type { StimPattern } from '../../../protocols/stimulation/stim-pattern.js';
 import type {
   Delivery,
+  DetectingSource,
+  DetectorLevels,
+  StageLatencies,
   TrialRequest,
   TrialResponse,
-  TrialSource,
   TrialSourceDescription,
 } from '../../../protocols/trial.js';
 import {
@@ -56,7 +58,7 @@ const MAX_EARLY = 16;
  * @throws MeaError as the rig; `bad-input` for a rig without a stimulator, with too few pattern slots, or with electrodes
  * that it cannot pulse. Its `run` throws `refused` for a stimulus that the gate does not let pass, `link` when the device is no longer the armed one
  */
-export async function openSignalSource(rig: SignalRig, options: SignalSourceOptions): Promise<TrialSource> {
+export async function openSignalSource(rig: SignalRig, options: SignalSourceOptions): Promise<DetectingSource> {
   assertElectrodes(rig, options);
   const { blockFrames, safetyProfile } = options;
   const source = new SignalSource(rig, options);
@@ -68,8 +70,10 @@ export async function openSignalSource(rig: SignalRig, options: SignalSourceOpti
 }
 
 /** Trials on a rig, one after the other. A class because responses come while nobody has asked for them yet. */
-class SignalSource implements TrialSource {
+class SignalSource implements DetectingSource {
   readonly description: TrialSourceDescription;
+  /** There where the rig takes host times. */
+  readonly stageLatencies: (() => Promise<StageLatencies>) | undefined;
   readonly #rig: SignalRig;
   readonly #options: SignalSourceOptions;
   /** (stimulus id) who waits for its response. */
@@ -88,6 +92,11 @@ class SignalSource implements TrialSource {
   #failure: Error | undefined;
   #closed: Promise<void> | undefined;
   #slot = 0;
+  /** The newest two: of these, the newer may be of samples after the last response. */
+  #newLevels: DetectorLevels | undefined;
+  #oldLevels: DetectorLevels | undefined;
+  /** As of the last response. */
+  #levels: DetectorLevels | undefined;
 
   constructor(rig: SignalRig, options: SignalSourceOptions) {
     const { device, firmware, channels, sampleRateHz, emulated } = rig.capabilities;
@@ -101,6 +110,7 @@ class SignalSource implements TrialSource {
       sampleRateHz,
       responseWindowMs: options.responseWindowMs,
     };
+    this.stageLatencies = rig.stageLatencies === undefined ? undefined : () => rig.stageLatencies!();
     rig.events$.subscribe({
       next: (event) => {
         this.#onEvent(event);
@@ -116,6 +126,10 @@ class SignalSource implements TrialSource {
 
   nextSample(): SampleIndex {
     return sampleIndex(this.#next);
+  }
+
+  detectorLevels(): DetectorLevels | undefined {
+    return this.#levels;
   }
 
   async *run(requests: readonly TrialRequest[], signal: AbortSignal): AsyncGenerator<TrialResponse, void, undefined> {
@@ -166,7 +180,29 @@ class SignalSource implements TrialSource {
     this.#next = atSample + this.#samplesOf(this.#options.trialPeriodMs);
     if (outcome.type === 'stimulus-refused') return this.#describeRefusal(outcome, { session, trial, atSample });
     const response = await this.#pass(this.#responseTo(outcome.stimulusId, signal));
+    this.#assertPulsed(response, { inputs, where });
     return toTrialResponse(response, { session, trial });
+  }
+
+  /** @throws MeaError `link` when the device says that it pulsed other electrodes than it was asked to */
+  #assertPulsed(
+    { delivery, pulsedElectrodes, stimulusId }: WindowedResponse,
+    { inputs, where }: { readonly inputs: Uint8Array; readonly where: string },
+  ): void {
+    if (delivery !== 'delivered') return;
+    const wanted = this.#electrodesOf(inputs);
+    if (wanted.length === pulsedElectrodes.length && wanted.every((e, i) => e === pulsedElectrodes[i])) return;
+    throw new MeaError('link', {
+      what: 'The device pulsed other electrodes than it was asked to; the trial does not count',
+      got: pulsedElectrodes.join(', '),
+      wanted: wanted.join(', '),
+      where: `${where}, stimulus ${stimulusId}`,
+      remedy: 'stop, and see to the device: what it delivers is not what it is told',
+    });
+  }
+
+  #electrodesOf(inputs: Uint8Array): number[] {
+    return this.#options.stimulatedElectrodes.filter((_, input) => inputs[input] === 1).sort((a, b) => a - b);
   }
 
   /**
@@ -209,12 +245,12 @@ class SignalSource implements TrialSource {
   }
 
   #patternOf(inputs: Uint8Array): StimPattern {
-    const { stimulatedElectrodes, pulse } = this.#options;
+    const { pulse } = this.#options;
     const { amplitudeUa, phaseWidthUs } = pulse;
     const negative = { currentUa: microamps(-1 * amplitudeUa), durationUs: phaseWidthUs };
     const positive = { currentUa: amplitudeUa, durationUs: phaseWidthUs };
     this.#slot = (this.#slot + 1) % SLOTS_IN_TURNS;
-    const electrodes = stimulatedElectrodes.filter((_, input) => inputs[input] === 1).sort((a, b) => a - b);
+    const electrodes = this.#electrodesOf(inputs);
     return { slot: this.#slot, pulses: electrodes.map((electrode) => ({ electrode, phases: [negative, positive] })) };
   }
 
@@ -232,6 +268,10 @@ class SignalSource implements TrialSource {
   }
 
   #takeResponse(response: WindowedResponse): void {
+    const [first] = response.usedSamples;
+    this.#levels = [this.#newLevels, this.#oldLevels].find(
+      (levels) => levels !== undefined && levels.atSample <= first,
+    );
     const resolve = this.#responses.get(response.stimulusId);
     if (resolve !== undefined) {
       resolve(response);
@@ -299,7 +339,13 @@ class SignalSource implements TrialSource {
       this.#rests += 1;
       this.#beginAt(event.toSample, AFTER_REST_MS);
     } else if (type === 'windowed-response') this.#takeResponse(event);
+    else if (type === 'detector-levels') this.#takeLevels(event);
     else this.#followTrouble(event);
+  }
+
+  #takeLevels({ atSample, noise, noiseUv, thresholdsUv }: DetectorLevels): void {
+    this.#oldLevels = this.#newLevels;
+    this.#newLevels = { atSample, noise, noiseUv, thresholdsUv };
   }
 
   #moveTo(sample: number): void {

@@ -1,4 +1,5 @@
 import type { Timers } from '../../../protocols/timers.js';
+import type { StageLatencies, StageLatency } from '../../../protocols/trial.js';
 
 /**
  * Host times of one stimulus, or of one trial's result, in milliseconds on a clock that never steps; null for a step that
@@ -45,6 +46,21 @@ export interface LatencyFigures {
   readonly loop: StepLatency;
   /** Block received to trial result. */
   readonly trial: StepLatency;
+}
+
+/** The figures as a recording and a report hold them. */
+export function toStageLatencies({ detect, decide, send, acknowledge, loop, trial }: LatencyFigures): StageLatencies {
+  const toStage = ({ count, p50Us, p99Us, maxUs }: StepLatency): StageLatency => {
+    return { count, median: p50Us, p99: p99Us, max: maxUs };
+  };
+  return {
+    detect: toStage(detect),
+    decide: toStage(decide),
+    send: toStage(send),
+    acknowledge: toStage(acknowledge),
+    loop: toStage(loop),
+    trial: toStage(trial),
+  };
 }
 
 /** What a recorder needs. */

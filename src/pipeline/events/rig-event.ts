@@ -1,5 +1,6 @@
 import type { DeviceEvent } from '../../../drivers/mea-link/device-event.js';
 import type { SampleBlock } from '../../../protocols/sample-block.js';
+import type { DetectorLevels } from '../../../protocols/trial.js';
 import type { SampleIndex } from '../../../protocols/units.js';
 import type { DecimatedTrace } from '../operators/trace-decimator.js';
 import type { SpikeRates } from '../operators/rate-counter.js';
@@ -18,6 +19,11 @@ export interface BlockRecord extends SampleBlock {
 export interface SnippetsEvent {
   readonly type: 'snippets';
   readonly batch: SnippetBatch;
+}
+
+/** What the detector goes by, once a second, after the spikes up to that sample. */
+export interface DetectorLevelsEvent extends DetectorLevels {
+  readonly type: 'detector-levels';
 }
 
 /** Who wanted a stimulus: a rule, because of spikes, or a request, with the label that it was given. */
@@ -67,6 +73,7 @@ export type PlainEvent =
   | EventLatency
   | RigStimulusScheduled
   | RigStimulusRefused
+  | DetectorLevelsEvent
   | OverrunEvent;
 
 /** Everything that a rig has to say, in one order. */
@@ -96,6 +103,7 @@ const PLAIN_TYPES: Readonly<Record<PlainEvent['type'], true>> = {
   'stimulus-scheduled': true,
   'stimulus-refused': true,
   overrun: true,
+  'detector-levels': true,
 };
 
 /** True for an event of one of the known types; its other fields are the writer's word, for both are one program. */

@@ -54,6 +54,13 @@ const RECORDS: Readonly<Record<string, RigEvent>> = {
 /** These are text: they end where it does. */
 const PLAIN: readonly RigEvent[] = [
   {
+    type: 'detector-levels',
+    atSample: sampleIndex(2 ** 52),
+    noise: 'frozen',
+    noiseUv: [Math.fround(5.1), 0.1 + 0.2],
+    thresholdsUv: [null, Math.fround(25.3)],
+  },
+  {
     type: 'latency',
     about: 'stimulus',
     stimulusId: 3,

@@ -347,6 +347,8 @@ describe('a windowed response', () => {
       window: [5200, 5600],
       counts: Uint16Array.of(0, 0, 1),
       blindFraction: new Float32Array(3).fill(0.75),
+      baseline: { window: [4000, 4800], counts: Uint16Array.of(0, 0, 0) },
+      usedSamples: [4000, 5600],
     });
     const [whole] = respond([batchOf([0, 6000])], [delivered(1, 5000)]);
     expect(toTrialResponse(whole!, { session: 0, trial: 0 })).not.toHaveProperty('blindFraction');

@@ -38,7 +38,8 @@ export function toTrialResponse(
   response: WindowedResponse,
   { session, trial }: Pick<TrialRequest, 'session' | 'trial'>,
 ): TrialResponse {
-  const { delivery, deliveredSample, window, counts, blindFraction } = response;
+  const { delivery, deliveredSample, window, counts, blindFraction, usedSamples } = response;
+  const { baselineWindow, baselineCounts, baselineBlindFraction } = response;
   return {
     session,
     trial,
@@ -47,6 +48,12 @@ export function toTrialResponse(
     window,
     counts,
     ...(blindFraction !== undefined && { blindFraction }),
+    baseline: {
+      window: baselineWindow,
+      counts: baselineCounts,
+      ...(baselineBlindFraction !== undefined && { blindFraction: baselineBlindFraction }),
+    },
+    usedSamples,
   };
 }
 

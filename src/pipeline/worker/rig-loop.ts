@@ -238,7 +238,23 @@ export class RigLoop {
 
   #handOn(event: PipelineEvent, blocks: boolean): void {
     if (event.type !== 'block' || blocks) this.#options.onEvent(event);
-    if (event.type === 'spikes') this.#handOnSnippets();
+    if (event.type !== 'spikes') return;
+    this.#handOnSnippets();
+    this.#handOnLevels();
+  }
+
+  #handOnLevels(): void {
+    const { onEvent, settings } = this.#options;
+    const noise = settings.detector?.noise?.mode ?? 'adaptive';
+    for (const { atSample, noiseUv, thresholdsUv } of this.#pipeline?.takeLevels() ?? []) {
+      onEvent({
+        type: 'detector-levels',
+        atSample,
+        noise,
+        noiseUv: Array.from(noiseUv),
+        thresholdsUv: Array.from(thresholdsUv, (value) => (Number.isFinite(value) ? value : null)),
+      });
+    }
   }
 
   #handOnSnippets(): void {

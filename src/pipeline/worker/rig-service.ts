@@ -33,6 +33,7 @@ const BULK: ReadonlySet<RigEvent['type']> = new Set([
   'spike-rates',
   'trace',
   'latency',
+  'detector-levels',
   'stimulus-scheduled',
   'stimulus-refused',
 ]);

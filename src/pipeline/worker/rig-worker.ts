@@ -6,7 +6,9 @@ import type { Configured, DeviceConfiguration } from '../../../drivers/mea-link/
 import type { ArmRequest } from '../../../drivers/mea-link/stimulation-control.js';
 import { MeaError } from '../../../protocols/errors.js';
 import type { Capabilities, Impedance, Refusal, StatusResult } from '../../../protocols/mea-link/messages.js';
+import type { StageLatencies } from '../../../protocols/trial.js';
 import type { Hertz } from '../../../protocols/units.js';
+import { toStageLatencies } from '../events/latency-recorder.js';
 import type { RigEvent } from '../events/rig-event.js';
 import { decodeRecord } from '../events/ring-records.js';
 import { openRingReader, type RingReader } from '../events/shared-ring.js';
@@ -168,6 +170,11 @@ export class RigWorker {
   /** Latencies and counters so far. */
   async summary(signal?: AbortSignal): Promise<RigWorkerSummary> {
     return pick(await this.#ask({ method: 'summary' }, signal), 'summary').value;
+  }
+
+  /** Host times of each step so far. */
+  async stageLatencies(): Promise<StageLatencies> {
+    return toStageLatencies((await this.summary()).latency);
   }
 
   /**
