@@ -16,6 +16,9 @@ export interface DecimatedTrace {
   readonly maxima: Int16Array;
 }
 
+/** Most samples in a point, and points in a trace. */
+const MAX_SIZE = 1_000_000;
+
 /** How traces are thinned out. */
 export interface DecimateOptions {
   /** Samples that become one point. */
@@ -46,10 +49,12 @@ export class TraceDecimator {
   #isOpen = false;
   #next = Number.NaN;
 
-  /** @throws MeaError `bad-input` for numbers that are not whole or not positive */
+  /** @throws MeaError `bad-input` for numbers that are not whole, not positive or too large */
   constructor({ samplesPerPoint, pointsPerTrace, channels }: DecimateOptions) {
     for (const [name, value] of Object.entries({ samplesPerPoint, pointsPerTrace })) {
-      if (!(Number.isSafeInteger(value) && value >= 1)) throw bad(name, String(value), 'a whole number of at least 1');
+      if (!(Number.isInteger(value) && value >= 1 && value <= MAX_SIZE)) {
+        throw bad(name, String(value), `a whole number from 1 to ${MAX_SIZE}`);
+      }
     }
     this.#perPoint = samplesPerPoint;
     this.#perTrace = pointsPerTrace;

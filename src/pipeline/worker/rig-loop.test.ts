@@ -18,7 +18,12 @@ interface Opened extends Omit<Bench, 'events'> {
   readonly arm: () => Promise<void>;
 }
 
-async function openLoop(limits: Partial<SafetyProfile> = {}): Promise<Opened> {
+async function openLoop(
+  limits: Partial<SafetyProfile> = {},
+  onFailure: (error: unknown) => void = (error) => {
+    throw error;
+  },
+): Promise<Opened> {
   const bench = await openBench({ mainStallMs: 1e6 });
   const { device, timers, settle, fake } = bench;
   const events: RigEvent[] = [];
@@ -27,9 +32,7 @@ async function openLoop(limits: Partial<SafetyProfile> = {}): Promise<Opened> {
     timers,
     settings: {},
     onEvent: (event) => events.push(event),
-    onFailure: (error) => {
-      throw error;
-    },
+    onFailure,
   });
   const { profileHash } = await settle(loop.configure({ blockFrames: 2, safetyProfile: { ...PROFILE, ...limits } }));
   await settle(loop.start());
@@ -78,6 +81,30 @@ describe('a stimulus whose arming ends while its command is under way', () => {
     expect(await settle(loop.schedule(WISH))).toMatchObject({ by: 'device', reason: 'not-armed' });
     fake.script = () => undefined;
     expect(await settle(loop.schedule(WISH))).toMatchObject({ type: 'stimulus-scheduled' });
+    await settle(loop.close());
+  });
+});
+
+describe('a loop whose streams fail', () => {
+  it('disarms, hands on what the device says of it, and then tells the failure', async () => {
+    const failures: unknown[] = [];
+    const { fake, loop, settle, timers, events, device } = await openLoop({}, (error) => failures.push(error));
+    fake.acquire(20);
+    await timers.advanceAsync(5);
+    // Its artefact has been taken for spikes.
+    fake.emit({ type: 'stimulus-delivered', stimulusId: 1, sample: sampleIndex(3), slot: 0, electrodes: [0] });
+    await timers.advanceAsync(1);
+    const seen = events.length;
+    await timers.advanceAsync(2000);
+    expect(device.isArmed).toBe(false);
+    expect(failures).toMatchObject([{ message: expect.stringContaining('told after the block') }]);
+    const later = events.slice(seen - 1).map(({ type }) => type);
+    expect(later).toContain('armed-changed');
+    fake.acquire(20);
+    fake.emit({ type: 'log', level: 'warn', message: 'still here' });
+    await timers.advanceAsync(5);
+    expect(events.slice(seen - 1).map(({ type }) => type)).toEqual(later);
+    expect(await settle(loop.schedule(WISH).catch((error: unknown) => String(error)))).toContain('The loop has failed');
     await settle(loop.close());
   });
 });

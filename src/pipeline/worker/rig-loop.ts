@@ -34,7 +34,7 @@ export interface RigLoopOptions {
   readonly settings: RigLoopSettings;
   /** Takes every event at once, in order, and copies what it wants to keep longer than the call. */
   readonly onEvent: (event: RigEvent) => void;
-  /** The loop cannot go on, and has asked the device to disarm. */
+  /** The loop cannot go on. The device was asked to disarm; its answer, or that there was none, has been handed on. */
   readonly onFailure: (error: unknown) => void;
 }
 
@@ -68,6 +68,8 @@ export class RigLoop {
   /** Of the present acquisition, for its snippets. */
   #pipeline: SpikePipeline | undefined;
   #isSetUp = false;
+  /** False when what goes wrong has ended the stream that hands the device's events on. */
+  #isHandingOn = true;
   /** What went wrong in the streams first. */
   #failure: { readonly reason: unknown } | undefined;
 
@@ -202,7 +204,10 @@ export class RigLoop {
       next: (event) => {
         this.#handOn(event, blocks);
       },
-      error,
+      error: (reason: unknown) => {
+        this.#isHandingOn = false;
+        this.#fail(reason);
+      },
       // Or the trial windows would never learn of the end, and keep what is open.
       complete: () => {
         this.#scheduled$.complete();
@@ -277,13 +282,25 @@ export class RigLoop {
     return this.#pipeline;
   }
 
-  /** What goes wrong in the streams ends stimulation, once; the device's watchdog does so where this cannot. */
+  /**
+   * What goes wrong in the streams ends stimulation, once; the device's watchdog does so where this cannot. What the device
+   * says of that is handed on before the failure is told.
+   */
   #fail(error: unknown): void {
     if (this.#failure !== undefined) return;
     this.#failure = { reason: error };
     if (!this.#isSetUp) return;
-    this.#options.device.abort().catch(() => undefined);
-    this.#options.onFailure(error);
+    const { device, onEvent, onFailure } = this.#options;
+    const words = device.events$.subscribe((event) => {
+      if (!this.#isHandingOn && event.type !== 'block') onEvent(event);
+    });
+    device
+      .abort()
+      .catch(() => undefined)
+      .finally(() => {
+        words.unsubscribe();
+        onFailure(error);
+      });
   }
 
   #assertSound(): void {
