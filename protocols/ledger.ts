@@ -29,6 +29,29 @@ export interface ExperimentStarted {
   /** The checked rig file, every default filled in. */
   readonly rig: unknown;
   readonly source: TrialSourceDescription;
+  /** What a person said before a device could stimulate; absent where nothing was armed by a person. */
+  readonly arming?: ArmingRecord;
+}
+
+/** The word of the person who armed a device. */
+export interface ArmingRecord {
+  readonly serialNumber: string;
+  /** Name of the limits that every stimulus was held against. */
+  readonly limits: string;
+  /** Limits whose source nobody had opened, and why they were accepted all the same; absent where there were none. */
+  readonly acceptedUnconfirmed?: { readonly limits: readonly string[]; readonly why: string };
+  /** A treatment of the culture as a person confirmed it; absent where the experiment has none. */
+  readonly treatment?: TreatmentRecord;
+}
+
+export interface TreatmentRecord {
+  readonly drug: string;
+  readonly concentrationUm: number;
+  readonly lot: string;
+  /** ISO 8601, UTC. */
+  readonly appliedAt: string;
+  /** Time from the application to the first stimulus that the experiment asks for. */
+  readonly washInS: number;
 }
 
 export interface SessionStarted {

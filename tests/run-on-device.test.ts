@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
@@ -7,6 +7,7 @@ import { stringify } from 'yaml';
 import { createEmulatedRig } from '../sim-device/rig/create-emulated-rig.js';
 import type { TruthRecord } from '../sim-device/rig/spike-event.js';
 import { packageFolder } from '../src/cli/package-info.js';
+import { readNewestLatency } from '../src/recording/latency-reader.js';
 import { readLedger } from '../src/recording/ledger-reader.js';
 import { temporaryFolder } from './helpers/run-cli.js';
 import { serveDevice, type ServedDevice } from './helpers/served-device.js';
@@ -25,6 +26,7 @@ const ELECTRODES = [0, 2, 5, 7, 8, 10, 13, 15];
 const SAFETY = {
   name: 'test',
   source: 'made up for a test',
+  unconfirmed: ['maxDuty'],
   electrodes: 'all',
   masked: [],
   areaUm2: 2500,
@@ -118,6 +120,7 @@ describe('meactl run on a device', () => {
         initialSessions: 1,
         trialPeriodS: 0.5,
         rest: { seconds: 30 },
+        treatment: { drug: 'muscimol', concentrationUm: 1, washInS: 60 },
       }),
     );
   });
@@ -149,9 +152,25 @@ describe('meactl run on a device', () => {
     const out = join(root, `run-${attempts}`);
     const refused = await meactl('run', experiment, '--rig', rigFile, '--out', out);
     const [, serial] = /expected --arm (\S+)/.exec(refused.stderr)!;
-    const ran = await meactl('run', experiment, '--rig', rigFile, '--arm', serial!, '--out', out, '--no-report');
+    const run = ['run', experiment, '--rig', rigFile, '--arm', serial!, '--out', out];
+    const unlooked = await meactl(...run);
+    expect([unlooked.code, unlooked.stderr]).toEqual([1, expect.stringContaining('got maxDuty, expected')]);
+    run.push('--accept-unconfirmed', 'a test');
+    const untreated = await meactl(...run);
+    expect([untreated.code, untreated.stderr]).toEqual([1, expect.stringContaining('one under muscimol')]);
+    run.push('--treatment-lot', 'L-1', '--treatment-applied', '2026-11-28T00:00:00Z');
+    expect(stimuli()).toEqual([]);
+    const ran = await meactl(...run);
     expect([ran.code, ran.stderr]).toEqual([0, '']);
     const { records } = readLedger(join(out, 'ledger.jsonl'));
+    expect(records[0]).toMatchObject({
+      type: 'experiment-started',
+      arming: { serialNumber: serial, acceptedUnconfirmed: { limits: ['maxDuty'], why: 'a test' } },
+    });
+    const newest = readNewestLatency(join(out, 'latency.jsonl'));
+    expect(newest?.stagesUs).toMatchObject({ trial: { count: SESSIONS * TRIALS } });
+    expect(newest?.stagesUs?.acknowledge.median).toBeGreaterThan(0);
+    expect(readFileSync(join(out, 'report.html'), 'utf8')).toContain('given to the driver to answered by the device');
     const trials = records.filter((record) => record.type === 'trial');
     expect(trials).toHaveLength(SESSIONS * TRIALS);
     for (const { atSample, deliveredSample, delivery, inputs } of trials) {

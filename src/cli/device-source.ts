@@ -1,4 +1,4 @@
-import { MeaError } from '../../protocols/errors.js';
+import type { ArmingRecord } from '../../protocols/ledger.js';
 import type { TrialSource } from '../../protocols/trial.js';
 import type { Experiment } from '../closed-loop/experiment.js';
 import { toSafetyProfile, type Rig } from '../closed-loop/rig.js';
@@ -6,16 +6,17 @@ import { openSignalSource } from '../closed-loop/signals/signal-source.js';
 import { toLoopSettings, toSourceOptions, toTrialPulse } from '../closed-loop/signals/signal-settings.js';
 import type { RigEvent } from '../pipeline/events/rig-event.js';
 import { startRigWorker } from '../pipeline/worker/start-rig-worker.js';
+import { systemClock } from '../clock.js';
+import { confirmArming, type ArmingWords } from './arming.js';
 import { describeDevice } from './check-command.js';
 import type { CliIo } from './io.js';
 import { programVersion } from './package-info.js';
 
-/** What a person said about the device that a run stimulates. */
+/** A run on a device, and what a person said about it. */
 export interface DeviceRun {
   readonly experiment: Experiment;
   readonly rig: Rig;
-  /** Serial number of the device that may be armed; without it nothing is. */
-  readonly arm: string | undefined;
+  readonly words: ArmingWords;
   /** Told of what was lost on the way. */
   readonly onLoss: (event: RigEvent) => void;
 }
@@ -26,7 +27,10 @@ export interface DeviceRun {
  *
  * @throws MeaError of the driver; `bad-input` for a rig without limits or pulse, `refused` without that word
  */
-export async function openDeviceSignals({ experiment, rig, arm, onLoss }: DeviceRun, io: CliIo): Promise<TrialSource> {
+export async function openDeviceSignals(
+  { experiment, rig, words, onLoss }: DeviceRun,
+  io: CliIo,
+): Promise<{ readonly source: TrialSource; readonly arming: ArmingRecord }> {
   const pulse = toTrialPulse(rig);
   const profile = toSafetyProfile(rig);
   const settings = toLoopSettings(rig);
@@ -40,15 +44,8 @@ export async function openDeviceSignals({ experiment, rig, arm, onLoss }: Device
   });
   try {
     const { serialNumber } = worker.capabilities;
-    if (arm !== serialNumber) {
-      throw new MeaError('refused', {
-        what: 'Nothing is armed without the word of a person',
-        got: arm === undefined ? 'no --arm' : `--arm ${arm}`,
-        wanted: `--arm ${serialNumber}`,
-        where: `${describeDevice(worker.capabilities)}, limits ${profile.name}`,
-        remedy: 'look at the device and its culture, then give its serial number',
-      });
-    }
+    const device = describeDevice(worker.capabilities);
+    const arming = confirmArming(words, { experiment, rig, serialNumber, device, nowMs: systemClock().wallMs() });
     worker.events$.subscribe({
       next: (event) => {
         if (event.type === 'gap' || event.type === 'overrun' || event.type === 'sample-jump') onLoss(event);
@@ -56,7 +53,8 @@ export async function openDeviceSignals({ experiment, rig, arm, onLoss }: Device
       // Told by the source.
       error: () => undefined,
     });
-    return await openSignalSource(worker, { ...toSourceOptions({ experiment, rig, profile }), pulse });
+    const source = await openSignalSource(worker, { ...toSourceOptions({ experiment, rig, profile }), pulse });
+    return { source, arming };
   } catch (error) {
     await worker.close().catch(() => undefined);
     throw error;

@@ -47,6 +47,7 @@ export async function openEmulator(experiment: Experiment, rig: Rig): Promise<Re
 const EXAMPLE_LIMITS: SafetySection = {
   name: 'emulator example',
   source: 'example values for the bundled emulator, of no real array',
+  unconfirmed: 'all',
   electrodes: 'all',
   masked: [],
   areaUm2: 2500,

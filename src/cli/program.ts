@@ -64,6 +64,12 @@ function addRun(program: Command, io: CliIo, finish: Finish): void {
     .option('--sessions <number>', 'number of sessions in place of the one in the experiment file', wholeNumber)
     .option('--real-time', 'let the emulator take the time that a culture would', false)
     .option('--arm <serial>', 'serial number of the device that may stimulate: without it no device is armed')
+    .option(
+      '--accept-unconfirmed <why>',
+      'arm although nobody has opened the source of some limits; the reason is recorded',
+    )
+    .option('--treatment-lot <lot>', 'lot of the treatment that the culture on the device was given')
+    .option('--treatment-applied <time>', 'when it was given, in ISO 8601')
     .option('--batch <trials>', 'trials handed to the device at once; results do not depend on it', wholeNumber)
     .option('--ledger-batch <records>', 'records written to the ledger at once', wholeNumber, 1)
     .option('--no-report', 'do not write the report')

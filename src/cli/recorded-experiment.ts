@@ -1,4 +1,5 @@
 import { MeaError } from '../../protocols/errors.js';
+import type { ArmingRecord } from '../../protocols/ledger.js';
 import type { TrialSourceDescription } from '../../protocols/trial.js';
 import { experimentSchema, type Experiment } from '../closed-loop/experiment.js';
 import { rigSchema, type Rig } from '../closed-loop/rig.js';
@@ -11,6 +12,7 @@ export interface RecordedExperiment {
   readonly experiment: Experiment;
   readonly rig: Rig;
   readonly source: TrialSourceDescription;
+  readonly arming: ArmingRecord | undefined;
 }
 
 /** @throws MeaError `missing` or `bad-format` for a folder that holds no recording this program understands */
@@ -30,5 +32,11 @@ export function readRecordedExperiment(folder: RunFolder): RecordedExperiment {
   // What an older recording did not say is what the defaults say now.
   const completed = { ...start, experiment: experiment.data, rig: rig.data };
   const records = ledger.records.map((record) => (record === start ? completed : record));
-  return { ledger: { ...ledger, records }, experiment: experiment.data, rig: rig.data, source: start.source };
+  return {
+    ledger: { ...ledger, records },
+    experiment: experiment.data,
+    rig: rig.data,
+    source: start.source,
+    arming: start.arming,
+  };
 }

@@ -58,13 +58,14 @@ interface Repetition {
  * @returns why the engine would not go on, where it refused a record or asked for more than there is
  */
 async function repeat(
-  { experiment, rig }: RecordedExperiment,
+  { experiment, rig, arming }: RecordedExperiment,
   run: RecordedRun,
   { sink, io }: Repetition,
 ): Promise<string | undefined> {
   const steps = runExperiment({
     experiment,
     rig,
+    arming,
     policy: mixedSourcePolicy(experiment),
     source: createReplaySource(run.trials),
     ledger: sink,

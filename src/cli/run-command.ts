@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { MeaError } from '../../protocols/errors.js';
-import type { LedgerSink } from '../../protocols/ledger.js';
+import type { ArmingRecord, LedgerSink } from '../../protocols/ledger.js';
 import type { ResumableSource, TrialSource } from '../../protocols/trial.js';
 import { createContinuedSource } from '../../drivers/replay-source.js';
 import { systemClock } from '../clock.js';
@@ -18,6 +18,7 @@ import { createRunFolder, openRunFolder, type RunFolder } from '../recording/run
 import { lockRun } from '../recording/run-lock.js';
 import { readNewestState } from '../recording/source-state.js';
 import { writeWholeFile } from '../recording/whole-file.js';
+import type { ArmingWords } from './arming.js';
 import { analyseNamed, describeAnalyses, encode, writeResult } from './analysis-output.js';
 import { readConfigFile } from './config-file.js';
 import { configPath } from './config-path.js';
@@ -38,6 +39,9 @@ export interface RunCommand {
   readonly sessions?: number;
   readonly realTime: boolean;
   readonly arm?: string;
+  readonly acceptUnconfirmed?: string;
+  readonly treatmentLot?: string;
+  readonly treatmentApplied?: string;
   readonly batch?: number;
   readonly ledgerBatch: number;
   readonly report: boolean;
@@ -74,6 +78,8 @@ interface RunSession {
   readonly experiment: Experiment;
   readonly rig: Rig;
   readonly source: TrialSource;
+  /** What a person said before a device could stimulate. */
+  readonly arming?: ArmingRecord | undefined;
   readonly writer: LedgerWriter;
   readonly sink: LedgerSink;
   /** Losses on the way from a device. */
@@ -111,14 +117,14 @@ async function startRun(command: RunCommand, io: CliIo): Promise<RunSession> {
   const rig = await readConfigFile(configPath(command.rig ?? 'emulated', 'rigs'), rigSchema);
   const clock = systemClock();
   const losses = { count: 0 };
-  const source = await openSource({ experiment, rig, losses }, command, io);
+  const { source, arming } = await openSource({ experiment, rig, losses }, command, io);
   try {
     const stamp = new Date(clock.wallMs()).toISOString().replaceAll(/[:.]/g, '-');
     const folder = createRunFolder(command.out ?? join('recordings', `${experiment.name}-${stamp}`));
     return await locked(folder, async (release) => {
       await writeAbout(folder, source);
       const writer = openLedgerWriter({ paths: folder, batchRecords: command.ledgerBatch });
-      return { folder, experiment, rig, source, writer, sink: writer, losses, release };
+      return { folder, experiment, rig, source, arming, writer, sink: writer, losses, release };
     });
   } catch (error) {
     // Nobody else knows of it yet, and a device may be armed.
@@ -140,9 +146,9 @@ async function writeAbout(folder: RunFolder, source: TrialSource): Promise<void>
 /** A device, or the emulator's counts, or its voltages, as the rig file says. */
 async function openSource(
   { experiment, rig, losses }: Pick<RunSession, 'experiment' | 'rig'> & { readonly losses: { count: number } },
-  { realTime, arm }: RunCommand,
+  { realTime, ...words }: RunCommand,
   io: CliIo,
-): Promise<TrialSource> {
+): Promise<Pick<RunSession, 'source' | 'arming'>> {
   if (rig.device === 'mea-link') {
     assertFitting(experiment, { stimulatedElectrodes: stimulatedElectrodes(rig) });
     const { openDeviceSignals } = await import('./device-source.js');
@@ -150,20 +156,13 @@ async function openSource(
       losses.count += 1;
       io.stderr(`meactl: data were lost: ${JSON.stringify(event)}\n`);
     };
-    return openDeviceSignals({ experiment, rig, arm, onLoss }, io);
+    return openDeviceSignals({ experiment, rig, words, onLoss }, io);
   }
-  if (arm !== undefined) {
-    throw new MeaError('usage', {
-      what: '--arm is for a device',
-      got: `--arm ${arm}`,
-      where: `rig ${rig.name}, which is emulated`,
-      remedy: 'leave it out',
-    });
-  }
+  assertNoWords(words, rig);
   if (rig.signal !== 'voltages') {
     const emulator = await openEmulator(experiment, rig);
     assertFitting(experiment, emulator.description);
-    return realTime ? paceSource(emulator, systemClock(), io.signal) : emulator;
+    return { source: realTime ? paceSource(emulator, systemClock(), io.signal) : emulator };
   }
   if (realTime) {
     throw new MeaError('usage', {
@@ -174,7 +173,25 @@ async function openSource(
     });
   }
   assertFitting(experiment, { stimulatedElectrodes: stimulatedElectrodes(rig) });
-  return openEmulatedSignals(experiment, rig);
+  return { source: await openEmulatedSignals(experiment, rig) };
+}
+
+/** Words about a device are refused where there is none: who says them means one. */
+function assertNoWords(words: ArmingWords, { name }: Rig): void {
+  for (const [option, value] of [
+    ['--arm', words.arm],
+    ['--accept-unconfirmed', words.acceptUnconfirmed],
+    ['--treatment-lot', words.treatmentLot],
+    ['--treatment-applied', words.treatmentApplied],
+  ] as const) {
+    if (value === undefined) continue;
+    throw new MeaError('usage', {
+      what: `${option} is for a device`,
+      got: `${option} ${value}`,
+      where: `rig ${name}, which is emulated`,
+      remedy: 'leave it out',
+    });
+  }
 }
 
 /** Opens a run under the lock of its folder; the lock is given back when that fails. */
@@ -268,7 +285,7 @@ async function restoreEmulator(emulator: ResumableSource, folder: RunFolder, at:
 }
 
 async function carryOut(session: RunSession, command: RunCommand, io: CliIo): Promise<ExperimentResult | undefined> {
-  const { experiment, rig, source, sink } = session;
+  const { experiment, rig, arming, source, sink } = session;
   const progress = await openProgress(experiment, io);
   const pause = createPause();
   const log = await openLog(io);
@@ -277,6 +294,7 @@ async function carryOut(session: RunSession, command: RunCommand, io: CliIo): Pr
     const run = runExperiment({
       experiment,
       rig,
+      arming,
       policy: mixedSourcePolicy(experiment),
       source,
       ledger: sink,

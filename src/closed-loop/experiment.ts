@@ -58,6 +58,20 @@ export const experimentSchema = z
       .describe(
         'Electrodes that an ensemble may hold: `seen`, those that missed at most 1 % of their response windows in the initial sessions; `all`; `never-pulsed`, of the seen ones those that no stimulus used.',
       ),
+    treatment: z
+      .strictObject({
+        drug: z.string().min(1).max(100).describe('What is given to the culture.'),
+        concentrationUm: z.number().positive().describe('Its concentration in the medium, in micromoles per litre.'),
+        washInS: z
+          .number()
+          .min(0)
+          .max(604_800)
+          .describe('Seconds from its application to the first stimulus, at least.'),
+      })
+      .optional()
+      .describe(
+        'A treatment of a culture on a rig: a fact that a person confirms, with `--treatment-lot` and `--treatment-applied`. The emulator has conditions instead, under `culture`.',
+      ),
     culture: z
       .strictObject({
         parameters: z.enum(CULTURE_PARAMETER_NAMES).default('ctrl').describe('Parameter set of the emulated culture.'),

@@ -1,6 +1,6 @@
 import type { Clock } from '../../protocols/clock.js';
 import { MeaError } from '../../protocols/errors.js';
-import { LEDGER_VERSION, type LedgerSink, type SessionEnded } from '../../protocols/ledger.js';
+import { LEDGER_VERSION, type ArmingRecord, type LedgerSink, type SessionEnded } from '../../protocols/ledger.js';
 import { assertResponseTable, type ResponseTable } from '../../protocols/responses.js';
 import {
   isDetecting,
@@ -32,6 +32,8 @@ export interface ExperimentRun {
   readonly experiment: Experiment;
   /** Recorded with the experiment; what it says reaches the engine through the source. */
   readonly rig: Rig;
+  /** What a person said before a device could stimulate; recorded with the experiment. */
+  readonly arming?: ArmingRecord | undefined;
   readonly policy: PatternPolicy;
   readonly source: TrialSource;
   readonly ledger: LedgerSink;
@@ -67,9 +69,16 @@ export interface ExperimentResult {
 export async function* runExperiment(
   run: ExperimentRun,
 ): AsyncGenerator<ExperimentProgress, ExperimentResult | undefined, undefined> {
-  const { experiment, rig, source, ledger } = run;
+  const { experiment, rig, source, ledger, arming } = run;
   const state = prepare(run);
-  ledger.append({ type: 'experiment-started', version: LEDGER_VERSION, experiment, rig, source: source.description });
+  ledger.append({
+    type: 'experiment-started',
+    version: LEDGER_VERSION,
+    experiment,
+    rig,
+    source: source.description,
+    ...(arming !== undefined && { arming }),
+  });
   for (let session = 0; session < experiment.sessions; session++) {
     if (isAborted(run, session, 0)) return undefined;
     state.firstSample = source.nextSample();

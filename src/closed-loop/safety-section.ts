@@ -7,6 +7,31 @@ const POSITIVE = z.number().positive();
 const NOT_NEGATIVE = z.number().min(0);
 const COUNT = z.int().min(1);
 
+/** Limits, and what they rest on, that may be marked as not looked up yet. */
+const LIMIT_NAMES = [
+  'areaUm2',
+  'impedanceOhm',
+  'maxCurrentUa',
+  'minPhaseUs',
+  'maxPhaseUs',
+  'maxPhases',
+  'maxChargePerPhaseNc',
+  'maxChargeDensityUcPerCm2',
+  'maxImbalance',
+  'netChargeBudgetNc',
+  'leadingPolarity',
+  'minInterphaseGapUs',
+  'complianceV',
+  'minIntervalMs',
+  'maxRateHz',
+  'maxDuty',
+  'maxChargePerSecondNc',
+  'maxSimultaneous',
+  'maxSummedCurrentUa',
+  'maxStimuliPerSession',
+  'maxChargePerSessionNc',
+] as const;
+
 /**
  * The limits of a rig with a device, flat, as a person writes them. No number has a default: limits differ thirtyfold
  * between arrays.
@@ -14,6 +39,11 @@ const COUNT = z.int().min(1);
 export const safetySectionSchema = z.strictObject({
   name: z.string().min(1).max(100).describe('Name of these limits.'),
   source: z.string().min(1).max(1000).describe('Where they come from: a data sheet, a paper, a measurement.'),
+  unconfirmed: z
+    .union([z.literal('all'), z.array(z.enum(LIMIT_NAMES))])
+    .describe(
+      'Limits whose source nobody has opened: `all`, a list of keys, or `[]`. While there are any, a device is armed only with `--accept-unconfirmed WHY`, which is written into the recording.',
+    ),
   electrodes: z
     .union([
       z.literal('all'),
@@ -85,13 +115,26 @@ export function findSectionMistakes(section: SafetySection, electrodeCount: numb
  * @param electrodeCount electrodes of the array
  */
 export function toProfile(section: SafetySection, electrodeCount: number): SafetyProfile {
-  const { masked, areaUm2, impedanceOhm, ...limits } = section;
+  const { masked, areaUm2, impedanceOhm } = section;
   const listed = listElectrodes(section, electrodeCount).toSorted((a, b) => a - b);
   return {
-    ...limits,
+    name: section.name,
+    source: section.source,
     electrodes: listed.map((electrode) => ({ electrode, areaUm2, impedanceOhm, masked: masked.includes(electrode) })),
     impedanceAgeS: seconds(section.impedanceAgeS),
     maxImpedanceAgeS: seconds(section.maxImpedanceAgeS),
+    maxPhases: section.maxPhases,
+    maxChargePerPhaseNc: section.maxChargePerPhaseNc,
+    maxChargeDensityUcPerCm2: section.maxChargeDensityUcPerCm2,
+    maxImbalance: section.maxImbalance,
+    netChargeBudgetNc: section.netChargeBudgetNc,
+    leadingPolarity: section.leadingPolarity,
+    complianceV: section.complianceV,
+    maxDuty: section.maxDuty,
+    maxChargePerSecondNc: section.maxChargePerSecondNc,
+    maxSimultaneous: section.maxSimultaneous,
+    maxStimuliPerSession: section.maxStimuliPerSession,
+    maxChargePerSessionNc: section.maxChargePerSessionNc,
     maxCurrentUa: microamps(section.maxCurrentUa),
     minPhaseUs: microseconds(section.minPhaseUs),
     maxPhaseUs: microseconds(section.maxPhaseUs),
@@ -100,6 +143,11 @@ export function toProfile(section: SafetySection, electrodeCount: number): Safet
     maxRateHz: hertz(section.maxRateHz),
     maxSummedCurrentUa: microamps(section.maxSummedCurrentUa),
   };
+}
+
+/** Names of the limits whose source nobody has opened. */
+export function unconfirmedLimits({ unconfirmed }: SafetySection): readonly string[] {
+  return unconfirmed === 'all' ? LIMIT_NAMES : unconfirmed;
 }
 
 function listElectrodes({ electrodes }: SafetySection, electrodeCount: number): readonly number[] {

@@ -18,6 +18,21 @@ const sourceDescription = z.object({
   responseWindowMs: z.tuple([z.number().transform(milliseconds), z.number().transform(milliseconds)]),
 });
 
+const arming = z.object({
+  serialNumber: z.string(),
+  limits: z.string(),
+  acceptedUnconfirmed: z.exactOptional(z.object({ limits: z.array(z.string()), why: z.string() })),
+  treatment: z.exactOptional(
+    z.object({
+      drug: z.string(),
+      concentrationUm: z.number(),
+      lot: z.string(),
+      appliedAt: z.string(),
+      washInS: z.number(),
+    }),
+  ),
+});
+
 const trial = z.object({
   type: z.literal('trial'),
   session: index,
@@ -60,6 +75,7 @@ export const ledgerRecordSchema = z.discriminatedUnion('type', [
     experiment: z.unknown(),
     rig: z.unknown(),
     source: sourceDescription,
+    arming: z.exactOptional(arming),
   }),
   z.object({ type: z.literal('session-started'), session: index, atSample: index }),
   trial,
