@@ -15,8 +15,13 @@ import { sampleIndex, type SampleIndex, type Seconds } from '../protocols/units.
 /** What a recording holds of an experiment's trials. */
 export interface RecordedTrials {
   readonly description: TrialSourceDescription;
-  /** Responses in the order in which they were recorded. */
+  /** Responses in the order in which they were recorded, also those that did not count. */
   readonly responses: readonly TrialResponse[];
+  /**
+   * (response) the sample at which it was due, for those before which the plan of the session changed: trials came later, by
+   * another clock, or from the first one on again.
+   */
+  readonly moved?: ReadonlyMap<number, SampleIndex>;
   /** First sample of each session that was begun. */
   readonly sessionSamples: readonly SampleIndex[];
   /** (session) what the detector went by, where the source detected. */
@@ -25,20 +30,39 @@ export interface RecordedTrials {
 
 /**
  * A source that answers with what was recorded. It holds no device and has no way to reach one: a replay cannot
- * stimulate.
+ * stimulate. Where the recording went on later than planned, or with another trial, a batch ends early, and `nextSample` says
+ * when the next trial was due.
  */
 export function createReplaySource(recorded: RecordedTrials): DetectingSource {
   let next = 0;
   let session = 0;
+  /** Sessions whose beginning has been told. */
+  let told = 0;
+  const isMoved = ({ session: s, trial, atSample }: TrialRequest): boolean => {
+    const at = recorded.moved?.get(next);
+    const response = recorded.responses[next];
+    if (at === undefined || response === undefined) return false;
+    return response.session !== s || response.trial !== trial || at !== atSample;
+  };
   return {
     description: { ...recorded.description, provenance: 'replayed' },
-    nextSample: () => recorded.sessionSamples[session] ?? sampleIndex(0),
+    nextSample() {
+      const begins = recorded.sessionSamples[session];
+      if (told <= session && begins !== undefined) {
+        told = session + 1;
+        return begins;
+      }
+      // Where nothing changed, no later than planned.
+      return recorded.moved?.get(next) ?? begins ?? sampleIndex(0);
+    },
     detectorLevels: () => recorded.detectorLevels?.get(session),
     async *run(requests: readonly TrialRequest[], signal: AbortSignal) {
       for (const request of requests) {
         signal.throwIfAborted();
-        yield await Promise.resolve(recordedAnswer(recorded, next, request));
+        if (isMoved(request)) return;
+        const response = await Promise.resolve(recordedAnswer(recorded, next, request));
         next++;
+        yield response;
       }
     },
     rest() {
@@ -61,7 +85,8 @@ function recordedAnswer(recorded: RecordedTrials, index: number, request: TrialR
 
 /**
  * A source that first answers with what was recorded and then goes on with a live one, which must stand where the
- * recording ends: this is how an interrupted run resumes. It is resumable when the live one is.
+ * recording ends: this is how an interrupted run resumes. Where the live one goes on at another sample than planned, a batch
+ * ends early. It is resumable when the live one is.
  *
  * @param rests rests that the live source has behind it already
  */
@@ -69,16 +94,28 @@ export function createContinuedSource(recorded: RecordedTrials, rests: number, l
   const replay = createReplaySource(recorded);
   let answered = 0;
   let rested = 0;
+  let told = 0;
+  let isLive = recorded.responses.length === 0;
   const source: TrialSource = {
     description: live.description,
-    nextSample: () => (rested < recorded.sessionSamples.length ? replay.nextSample() : live.nextSample()),
+    nextSample() {
+      const isBeginning = told <= rested && rested < recorded.sessionSamples.length;
+      if (isBeginning) told = rested + 1;
+      return isBeginning || answered < recorded.responses.length ? replay.nextSample() : live.nextSample();
+    },
     async *run(requests: readonly TrialRequest[], signal: AbortSignal) {
       const known = Math.min(requests.length, recorded.responses.length - answered);
       for await (const response of replay.run(requests.slice(0, known), signal)) {
         answered++;
         yield response;
       }
-      if (known < requests.length) yield* live.run(requests.slice(known), signal);
+      const next = requests[known];
+      if (next === undefined || answered < recorded.responses.length) return;
+      if (!isLive) {
+        isLive = true;
+        if (live.nextSample() !== next.atSample) return;
+      }
+      yield* live.run(requests.slice(known), signal);
     },
     async rest(duration: Seconds) {
       await replay.rest(duration);

@@ -9,6 +9,9 @@ export type LedgerRecord =
   | ExperimentStarted
   | SessionStarted
   | TrialRecord
+  | TrialUncountedRecord
+  | RescheduledRecord
+  | SessionRestartedRecord
   | CalibratedRecord
   | EnsembleNotFoundRecord
   | DetectorLevelsRecord
@@ -87,6 +90,48 @@ export interface TrialRecord {
   readonly x?: readonly number[];
   /** Predicted response per ensemble, once calibrated. */
   readonly xp?: readonly number[];
+}
+
+/**
+ * Why a trial is no data: its stimulus came late, was refused or went missing; the device did something else than asked, or
+ * at another sample; or no electrode could see the whole response window.
+ */
+export type UncountedReason = 'late' | 'refused' | 'missing' | 'other-delivery' | 'off-time' | 'unseen';
+
+/** A trial that does not count. The same trial is carried out again, later. */
+export interface TrialUncountedRecord {
+  readonly type: 'trial-uncounted';
+  readonly session: number;
+  readonly trial: number;
+  /** From 1: how often it has failed now. */
+  readonly attempt: number;
+  readonly reason: UncountedReason;
+  readonly atSample: number;
+  readonly delivery: Delivery;
+  readonly deliveredSample: number;
+  readonly window: readonly [number, number];
+}
+
+/** A trial, and those after it in the session, come later than planned; or by a clock of the device that began anew. */
+export interface RescheduledRecord {
+  readonly type: 'rescheduled';
+  readonly session: number;
+  readonly trial: number;
+  readonly atSample: number;
+  readonly bySamples: number;
+}
+
+/**
+ * A session begins anew, because a gap in it was too long: its trials so far do not count, so that no session of an analysis
+ * has a gap.
+ */
+export interface SessionRestartedRecord {
+  readonly type: 'session-restarted';
+  readonly session: number;
+  /** The trial before which the gap is. */
+  readonly trial: number;
+  /** Absent where the device's clock began anew, and nobody knows. */
+  readonly gapSamples?: number;
 }
 
 export interface BaselineRecord {

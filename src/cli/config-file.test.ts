@@ -39,6 +39,8 @@ describe('an experiment file', () => {
       inputsPerBlock: 16,
       patterns: 'frozen',
       ensembleElectrodes: 'seen',
+      maxRepeats: 3,
+      maxGapS: 30,
       sessions: 4,
       trials: 256,
       initialSessions: 2,

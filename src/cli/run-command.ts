@@ -9,7 +9,7 @@ import { createContinuingSink } from '../closed-loop/compare-ledger.js';
 import { experimentSchema, type Experiment } from '../closed-loop/experiment.js';
 import { mixedSourcePolicy } from '../closed-loop/pattern-policy.js';
 import { paceSource } from '../closed-loop/paced-source.js';
-import { catchUp, toRecordedRun } from '../closed-loop/recorded-run.js';
+import { catchUp, countedTrials, toRecordedRun } from '../closed-loop/recorded-run.js';
 import { rigSchema, stimulatedElectrodes, type Rig } from '../closed-loop/rig.js';
 import { assertFitting, runExperiment, type ExperimentResult } from '../closed-loop/run-experiment.js';
 import { readNewestLatency } from '../recording/latency-reader.js';
@@ -247,7 +247,8 @@ async function continueRun(
   const emulator = await openEmulator(experiment, rig);
   const position = { trials: run.trials.responses.length, rests: run.rests };
   await restoreEmulator(emulator, folder, { run, position, io });
-  const [session, trial] = [Math.floor(position.trials / experiment.trials), position.trials % experiment.trials];
+  const counted = countedTrials(run.records).length;
+  const [session, trial] = [Math.floor(counted / experiment.trials), counted % experiment.trials];
   // Opened by the first new record: a recording that turns out not to be repeatable stays as it is, and a run that died
   // between its last trial and its report has only the report left to do.
   const writer = deferLedgerWriter(() => {

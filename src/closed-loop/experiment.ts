@@ -33,6 +33,22 @@ export const experimentSchema = z
       .default(10)
       .describe('Sessions that calibrate the model; the others are predicted from them.'),
     trialPeriodS: z.number().min(0.1).max(3600).default(1).describe('Time from one stimulus to the next, in seconds.'),
+    maxRepeats: z
+      .int()
+      .min(0)
+      .max(1000)
+      .default(3)
+      .describe(
+        'How often a trial is carried out again that does not count: its stimulus late, refused or missing, or its response window not seen. One more failure ends the run.',
+      ),
+    maxGapS: z
+      .number()
+      .min(0)
+      .max(86_400)
+      .default(30)
+      .describe(
+        'Longest gap between two trials of a session, in seconds beyond `trialPeriodS`: after a longer one the session begins anew, and its trials so far do not count.',
+      ),
     rest: z
       .strictObject({
         seconds: z.number().min(0).max(86_400).default(244).describe('Rest between two sessions.'),

@@ -7,8 +7,8 @@ import {
   type TrialRecord,
 } from '../../protocols/ledger.js';
 import type { DetectorLevels, TrialRequest, TrialSource, TrialSourceDescription } from '../../protocols/trial.js';
-import { sampleIndex, seconds } from '../../protocols/units.js';
-import { toTrialResponse } from './trial-record.js';
+import { sampleIndex, seconds, type SampleIndex } from '../../protocols/units.js';
+import { toFailedResponse, toTrialResponse } from './trial-record.js';
 
 /** A recorded run as replay and resume need it. */
 export interface RecordedRun {
@@ -22,11 +22,15 @@ export interface RecordedRun {
 /** Sorts a ledger's records into what a repetition needs. */
 export function toRecordedRun(records: readonly LedgerRecord[], description: TrialSourceDescription): RecordedRun {
   const told = records.filter((record) => !isInterruption(record));
+  const shown = told.filter((record) => record.type === 'trial' || record.type === 'trial-uncounted');
   return {
     records: told,
     trials: {
       description,
-      responses: told.flatMap((record) => (record.type === 'trial' ? [toTrialResponse(record)] : [])),
+      responses: shown.map((record) =>
+        record.type === 'trial' ? toTrialResponse(record) : toFailedResponse(record, description.electrodes),
+      ),
+      moved: findMoved(told),
       sessionSamples: told.flatMap((record) =>
         record.type === 'session-started' ? [sampleIndex(record.atSample)] : [],
       ),
@@ -38,6 +42,33 @@ export function toRecordedRun(records: readonly LedgerRecord[], description: Tri
     },
     rests: told.filter((record) => record.type === 'rest').length,
   };
+}
+
+/** (response) the sample of the trials before which the plan changed. */
+function findMoved(records: readonly LedgerRecord[]): ReadonlyMap<number, SampleIndex> {
+  const moved = new Map<number, SampleIndex>();
+  let responses = 0;
+  let isMoved = false;
+  for (const record of records) {
+    if (record.type === 'rescheduled' || record.type === 'session-restarted') isMoved = true;
+    if (record.type !== 'trial' && record.type !== 'trial-uncounted') continue;
+    if (isMoved) moved.set(responses, sampleIndex(record.atSample));
+    isMoved = false;
+    responses++;
+  }
+  return moved;
+}
+
+/** The trials that count: not those of a session that began anew, from before it did. */
+export function countedTrials(records: readonly LedgerRecord[]): readonly TrialRecord[] {
+  const trials: TrialRecord[] = [];
+  for (const record of records) {
+    if (record.type === 'trial') trials.push(record);
+    else if (record.type === 'session-restarted') {
+      while (trials.at(-1)?.session === record.session) trials.pop();
+    }
+  }
+  return trials;
 }
 
 function toLevels({ atSample, noise, noiseUv, thresholdsUv }: DetectorLevelsRecord): DetectorLevels {

@@ -2,6 +2,7 @@ import { MeaError } from '../../protocols/errors.js';
 import type { LedgerRecord } from '../../protocols/ledger.js';
 import type { ResponseTable } from '../../protocols/responses.js';
 import type { Experiment } from './experiment.js';
+import { countedTrials } from './recorded-run.js';
 
 /** The responses of a recorded run, whole sessions only. */
 export interface RecordedTable {
@@ -27,7 +28,7 @@ export function toRecordedTable(
   records: readonly LedgerRecord[],
   { experiment, stimulatedElectrodes, where }: RecordedTableOptions,
 ): RecordedTable {
-  const trials = records.filter((record) => record.type === 'trial');
+  const trials = countedTrials(records);
   const sessions = Math.floor(trials.length / experiment.trials);
   const [first] = trials;
   if (sessions < 1 || first === undefined) {

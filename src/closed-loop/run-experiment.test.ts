@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { isMeaError } from '../../protocols/errors.js';
 import { isInterruption, type LedgerRecord, type SessionEnded, type TrialRecord } from '../../protocols/ledger.js';
 import type { ResumableSource, TrialRequest, TrialResponse, TrialSource } from '../../protocols/trial.js';
-import { sampleIndex, seconds } from '../../protocols/units.js';
+import { sampleIndex, seconds, type SampleIndex } from '../../protocols/units.js';
+import { createReplaySource } from '../../drivers/replay-source.js';
 import { simulateResponses } from '../../sim-device/simulate-responses.js';
 import { hasSameBytes } from '../../tests/helpers/arrays.js';
 import {
@@ -19,9 +20,12 @@ import { fitCausal } from '../model/online-model.js';
 import { toDesign, type Experiment } from './experiment.js';
 import { mixedSourcePolicy } from './pattern-policy.js';
 import { paceSource } from './paced-source.js';
+import { countedTrials, toRecordedRun } from './recorded-run.js';
+import { toRecordedTable } from './recorded-table.js';
 import { runExperiment, type ExperimentProgress } from './run-experiment.js';
 
 const SMALL = smallExperiment();
+const PERIOD = 20_000;
 
 function trialsOf(records: readonly LedgerRecord[]): TrialRecord[] {
   return records.filter((record) => record.type === 'trial');
@@ -47,6 +51,44 @@ function spoil(experiment: Experiment, change: (response: TrialResponse) => Tria
     rest: (duration) => source.rest(duration),
     close: () => source.close(),
   };
+}
+
+/**
+ * The culture on a device that is away for a while before its trial number `row`: the batch ends, and its counter has moved.
+ */
+function awayAfter(row: number, awayS: number): TrialSource {
+  const source = emulatedSource(SMALL);
+  const bySamples = awayS * 20_000;
+  let answered = 0;
+  let moved = 0;
+  const back = (sample: number): SampleIndex => sampleIndex(sample - moved);
+  const forth = (sample: number): SampleIndex => sampleIndex(sample + moved);
+  return {
+    description: source.description,
+    nextSample: () => forth(source.nextSample()),
+    async *run(requests: readonly TrialRequest[], signal: AbortSignal) {
+      for (const request of requests) {
+        if (answered === row && moved === 0) {
+          moved = bySamples;
+          return;
+        }
+        for await (const response of source.run([{ ...request, atSample: back(request.atSample) }], signal)) {
+          answered++;
+          const { deliveredSample, window } = response;
+          yield { ...response, deliveredSample: forth(deliveredSample), window: [forth(window[0]), forth(window[1])] };
+        }
+      }
+    },
+    rest: (duration) => source.rest(duration),
+    close: () => source.close(),
+  };
+}
+
+/** The records of a run on what another one recorded. */
+async function replayOf(records: readonly LedgerRecord[]): Promise<readonly LedgerRecord[]> {
+  const { description } = emulatedSource(SMALL);
+  const source = { ...createReplaySource(toRecordedRun(records, description).trials), description };
+  return (await runSmall(SMALL, { source })).ledger.records;
 }
 
 async function errorOf(promise: Promise<unknown>): Promise<unknown> {
@@ -255,15 +297,6 @@ describe('an answer that is not data', () => {
     change: (r: TrialResponse) => Partial<TrialResponse>,
     message: RegExp,
   ])[] = [
-    ['a late stimulus', () => ({ delivery: 'late' }), /did not go out as asked.*got late/],
-    ['a refused stimulus', () => ({ delivery: 'refused' }), /did not go out as asked.*got refused/],
-    ['a missing stimulus', () => ({ delivery: 'missing' }), /did not go out as asked.*got missing/],
-    [
-      'a delivery of nothing in place of a pulse, or of a pulse in place of nothing',
-      ({ delivery }) => ({ delivery: delivery === 'delivered' ? 'nothing-as-asked' : 'delivered' }),
-      /did not go out as asked/,
-    ],
-    ['another sample', (r) => ({ deliveredSample: sampleIndex(r.deliveredSample + 1) }), /another sample than asked/],
     [
       'another trial',
       (r) => ({ trial: r.trial + 1 }),
@@ -287,13 +320,112 @@ describe('an answer that is not data', () => {
     expect(ledger.records.at(-1)).toMatchObject({ type: 'trial', session: 1, trial: 2 });
   });
 
+  const failures: readonly (readonly [
+    what: string,
+    change: (r: TrialResponse) => Partial<TrialResponse>,
+    reason: string,
+  ])[] = [
+    ['a late stimulus', () => ({ delivery: 'late' }), 'late'],
+    ['a refused stimulus', () => ({ delivery: 'refused' }), 'refused'],
+    ['a missing stimulus', () => ({ delivery: 'missing' }), 'missing'],
+    [
+      'a delivery of nothing in place of a pulse, or of a pulse in place of nothing',
+      ({ delivery }) => ({ delivery: delivery === 'delivered' ? 'nothing-as-asked' : 'delivered' }),
+      'other-delivery',
+    ],
+    [
+      'another sample',
+      (r) => ({
+        deliveredSample: sampleIndex(r.deliveredSample + 1),
+        window: [sampleIndex(r.window[0] + 1), sampleIndex(r.window[1] + 1)],
+      }),
+      'off-time',
+    ],
+    ['a window that nobody saw', () => ({ blindFraction: new Float32Array(64).fill(0.02) }), 'unseen'],
+  ];
+
+  it.each(failures)(
+    '(%s) is written down and repeated, and stops the run when it comes too often',
+    async (_, change, reason) => {
+      const ledger = memoryLedger();
+      const isHere = (r: TrialResponse): boolean => r.session === at.session && r.trial === at.trial;
+      const source = spoil(SMALL, (response) => (isHere(response) ? { ...response, ...change(response) } : response));
+      const error = await errorOf(finishRun(prepareRun(SMALL, { ledger, source })));
+      expect(isMeaError(error, 'bad-input')).toBe(true);
+      expect(String(error)).toMatch(new RegExp(`again and again.*got ${reason}, 4 times.*session 1, trial 3`));
+      const tail = ledger.records.slice(-8);
+      expect(tail[0]).toMatchObject({ type: 'trial', session: 1, trial: 2 });
+      const asked = tail.flatMap((r) => (r.type === 'trial-uncounted' ? [[r.attempt, r.reason, r.atSample]] : []));
+      const [, , first] = asked[0]!;
+      // A period later each time; all trials after it with it.
+      expect(asked).toEqual([1, 2, 3, 4].map((n) => [n, reason, Number(first) + (n - 1) * PERIOD]));
+      expect(tail.filter(({ type }) => type === 'rescheduled')).toMatchObject(
+        Array.from({ length: 3 }, () => ({ session: 1, trial: 3, bySamples: PERIOD })),
+      );
+    },
+  );
+
+  it.each(failures)('(%s, once) leaves a run that goes on later, and repeats exactly', async (_, change, reason) => {
+    let left = 2;
+    const once = spoil(SMALL, (response) => {
+      if (response.session !== 2 || response.trial !== 1 || left === 0) return response;
+      left--;
+      return { ...response, ...change(response) };
+    });
+    const { ledger, result } = await runSmall(SMALL, { source: once, batchTrials: 3 });
+    const trials = trialsOf(ledger.records);
+    expect(trials.map(({ session, trial }) => 8 * session + trial)).toEqual(Array.from({ length: 32 }, (__, i) => i));
+    expect(ledger.records.filter(({ type }) => type === 'trial-uncounted')).toMatchObject([{ reason }, { reason }]);
+    const [before, after] = [16, 17].map((i) => trials[i]!.atSample);
+    expect(after! - before!).toBe(3 * PERIOD);
+    expect(result!.table.sessions).toBe(4);
+    const again = await replayOf(ledger.records);
+    expect(toLines(again)).toBe(toLines(ledger.records));
+  });
+
+  it('(a source that was away for long) begins its session anew, as if the trials before had not been', async () => {
+    // The device's counter goes on while nobody asks for trials.
+    for (const [awayS, isAnew] of [
+      [20, false],
+      [50, true],
+    ] as const) {
+      const { ledger, result } = await runSmall(SMALL, { source: awayAfter(19, awayS), batchTrials: 2 });
+      const types = ledger.records.map(({ type }) => type);
+      expect(types.filter((type) => type === 'session-restarted')).toHaveLength(isAnew ? 1 : 0);
+      expect(types.filter((type) => type === 'rescheduled')).toHaveLength(isAnew ? 0 : 1);
+      expect(trialsOf(ledger.records)).toHaveLength(isAnew ? 35 : 32);
+      expect(countedTrials(ledger.records).map(({ session, trial }) => 8 * session + trial)).toEqual(
+        Array.from({ length: 32 }, (_, i) => i),
+      );
+      const recorded = toRecordedTable(ledger.records, {
+        experiment: SMALL,
+        stimulatedElectrodes: result!.table.stimulatedElectrodes!,
+        where: 'here',
+      });
+      expect(recorded.table).toEqual(result!.table);
+      const { experiment, ...model } = { experiment: SMALL, electrodes: 64, baseline: 'own' as const };
+      const whole = fitCausal(result!.table, { ...model, design: toDesign(experiment) });
+      expect(whole.run.arrays).toEqual(result!.model.run.arrays);
+      expect(toLines(await replayOf(ledger.records))).toBe(toLines(ledger.records));
+    }
+  });
+
+  it('(a source whose clock began anew) begins its session anew: nobody knows how long it was away', async () => {
+    const { ledger } = await runSmall(SMALL, { source: awayAfter(19, -60) });
+    expect(ledger.records.filter(({ type }) => type === 'session-restarted')).toEqual([
+      { type: 'session-restarted', session: 2, trial: 3 },
+    ]);
+    expect(countedTrials(ledger.records)).toHaveLength(32);
+    expect(toLines(await replayOf(ledger.records))).toBe(toLines(ledger.records));
+  });
+
   it('(an end before the batch is over) stops the run after the trials that were answered', async () => {
     const ledger = memoryLedger();
     const source = spoil(SMALL, (response) => (response.session === 2 && response.trial === 5 ? undefined : response));
     const error = await errorOf(finishRun(prepareRun(SMALL, { ledger, source, batchTrials: 7 })));
     expect(isMeaError(error, 'bad-input')).toBe(true);
-    expect(String(error)).toMatch(/ended before the batch did: got 5 responses, expected 7/);
-    expect(ledger.records.at(-1)).toMatchObject({ type: 'trial', session: 2, trial: 4 });
+    expect(String(error)).toMatch(/ended before the batch did: got nothing for trial 5 of session 2, expected 2 /);
+    expect(trialsOf(ledger.records).at(-1)).toMatchObject({ session: 2, trial: 4 });
   });
 
   it('(what a source throws by itself) reaches the caller as it is', async () => {
@@ -309,6 +441,7 @@ describe('an answer that is not data', () => {
 
   it('(a share of the window that could not be seen) is recorded with the trial', async () => {
     const blindFraction = new Float32Array(64).fill(0.25);
+    blindFraction[7] = 0;
     const source = spoil(SMALL, (response) => ({ ...response, blindFraction }));
     const { ledger } = await runSmall(SMALL, { source });
     expect(trialsOf(ledger.records)[0]!.blindFraction).toEqual(Array.from(blindFraction));

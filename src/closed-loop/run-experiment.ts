@@ -11,12 +11,13 @@ import {
   type TrialSource,
   type TrialSourceDescription,
 } from '../../protocols/trial.js';
-import { sampleIndex, seconds } from '../../protocols/units.js';
+import { seconds } from '../../protocols/units.js';
 import type { LeftOut } from '../model/electrode-choice.js';
 import {
   createOnlineModel,
   endOnlineSession,
   observeOnlineTrial,
+  restartOnlineSession,
   type ObservedTrial,
   type OnlineModel,
 } from '../model/online-model.js';
@@ -25,7 +26,8 @@ import { toDesign, type Experiment } from './experiment.js';
 import type { Rig } from './rig.js';
 import { createLatencyMeter, type LatencyMeter } from './latency-meter.js';
 import type { PatternPolicy } from './pattern-policy.js';
-import { assertCountable, toTrialRecord } from './trial-record.js';
+import { alignPlan, noteUncounted, sampleOf, whyUncounted, type PlannedTrial, type TrialPlan } from './trial-plan.js';
+import { assertAnswer, toTrialRecord } from './trial-record.js';
 
 /** What an experiment needs. All of it is injected: the engine knows neither files nor devices nor wall time. */
 export interface ExperimentRun {
@@ -62,6 +64,10 @@ export interface ExperimentResult {
  * Carries out an experiment: patterns from the policy, responses from the source, every trial through the online model
  * and into the ledger, a rest between sessions. Yields after each trial.
  *
+ * A trial whose stimulus did not go out as asked, or whose window nobody saw, does not count: it is written down and carried
+ * out again, at most `maxRepeats` times. A source that ends a batch early, because trials must come later than planned, is
+ * asked for the rest. After a gap of more than `maxGapS` the session begins anew.
+ *
  * An aborted signal stops it between two trials with an `interrupted` record; it then returns undefined.
  *
  * @throws MeaError whatever source or ledger throw; the ledger then ends with the last trial that counted
@@ -81,12 +87,13 @@ export async function* runExperiment(
   });
   for (let session = 0; session < experiment.sessions; session++) {
     if (isAborted(run, session, 0)) return undefined;
-    state.firstSample = source.nextSample();
-    ledger.append({ type: 'session-started', session, atSample: state.firstSample });
+    state.plan.firstSample = source.nextSample();
+    ledger.append({ type: 'session-started', session, atSample: state.plan.firstSample });
     let trial = 0;
     while (trial < experiment.trials) {
       if (isAborted(run, session, trial)) return undefined;
-      const batch = decideBatch(run, state, { session, trial });
+      trial = planNext(run, state, { session, trial });
+      const batch = nextBatch(run, state, { session, trial });
       for await (const done of runBatch(run, state, batch)) {
         trial = done.trials;
         yield done;
@@ -105,9 +112,22 @@ interface RunState {
   /** Its blind fractions are there from the first trial on that has some. */
   readonly table: { -readonly [Key in keyof ResponseTable]: ResponseTable[Key] };
   readonly latency: LatencyMeter;
-  readonly periodSamples: number;
-  firstSample: number;
+  readonly plan: TrialPlan;
+  /** What is left of a batch that ended early; its first trial comes next. */
+  pending: PendingBatch | undefined;
+  /** Batches in a row that the source ended without a trial. */
+  emptyBatches: number;
   last: SessionEnded | undefined;
+}
+
+/** Patterns that were decided. */
+interface PendingBatch {
+  /** (trials, inputs) */
+  readonly inputs: readonly Uint8Array[];
+  /** (trials, sources) */
+  readonly sources: Uint8Array;
+  /** How often its first trial failed; 0 where the source ended the batch by itself. */
+  readonly attempts: number;
 }
 
 /**
@@ -151,30 +171,75 @@ function prepare({ experiment, source, clock }: ExperimentRun): RunState {
       stimulatedElectrodes,
     },
     latency: createLatencyMeter(clock),
-    periodSamples: Math.round(experiment.trialPeriodS * sampleRateHz),
-    firstSample: 0,
+    plan: { periodSamples: Math.round(experiment.trialPeriodS * sampleRateHz), firstSample: 0 },
+    pending: undefined,
+    emptyBatches: 0,
     last: undefined,
   };
+}
+
+/**
+ * Moves the plan on where the next trial cannot be when it should.
+ *
+ * @returns the trial that comes next: 0 where the session begins anew
+ * @throws MeaError `bad-input` when a source ended a batch early for no reason
+ */
+function planNext(run: ExperimentRun, state: RunState, { session, trial }: PlannedTrial): number {
+  const { experiment, source, ledger } = run;
+  const { plan } = state;
+  const { sampleRateHz } = source.description;
+  const before = plan.firstSample;
+  const earliest = source.nextSample();
+  const hasEnded = state.pending?.attempts === 0;
+  if (alignPlan(plan, { session, trial, earliest, hasEnded }, { experiment, sampleRateHz, ledger }) === 'restart') {
+    plan.firstSample = earliest;
+    restartSession(state, session);
+    return 0;
+  }
+  const isMoved = plan.firstSample !== before && state.emptyBatches <= experiment.maxRepeats;
+  if (state.pending === undefined || !hasEnded || isMoved) return trial;
+  throw new MeaError('bad-input', {
+    what: 'The source ended before the batch did',
+    got: `nothing for trial ${trial} of session ${session}`,
+    wanted: `${state.pending.inputs.length} responses more`,
+  });
+}
+
+function restartSession(state: RunState, session: number): void {
+  const { table, model } = state;
+  restartOnlineSession(model);
+  const width = table.trialsPerSession * table.electrodeCount;
+  table.blindFraction?.fill(0, session * width, (session + 1) * width);
+  state.pending = undefined;
 }
 
 interface Batch {
   readonly requests: readonly TrialRequest[];
   /** (trials, sources) */
   readonly sources: Uint8Array;
+  /** How often its first trial failed already. */
+  readonly attempts: number;
 }
 
-function decideBatch(run: ExperimentRun, state: RunState, at: { session: number; trial: number }): Batch {
+function nextBatch(run: ExperimentRun, state: RunState, at: PlannedTrial): Batch {
+  const { inputs, sources, attempts } = state.pending ?? decideBatch(run, state, at);
+  state.pending = undefined;
+  const requests = inputs.map((pattern, i) => ({
+    session: at.session,
+    trial: at.trial + i,
+    inputs: pattern,
+    atSample: sampleOf(state.plan, at.trial + i),
+  }));
+  return { requests, sources, attempts };
+}
+
+function decideBatch(run: ExperimentRun, state: RunState, at: PlannedTrial): PendingBatch {
   const { experiment, policy, batchTrials } = run;
   const { inputCount } = state.table;
   const pattern = policy.nextTrials(at.session, at.trial);
   const count = Math.min(pattern.trials, experiment.trials - at.trial, batchTrials ?? experiment.trials);
-  const requests = Array.from({ length: count }, (_, i) => ({
-    session: at.session,
-    trial: at.trial + i,
-    inputs: pattern.inputs.slice(i * inputCount, (i + 1) * inputCount),
-    atSample: sampleIndex(state.firstSample + (at.trial + i) * state.periodSamples),
-  }));
-  return { requests, sources: pattern.sources };
+  const inputs = Array.from({ length: count }, (_, i) => pattern.inputs.slice(i * inputCount, (i + 1) * inputCount));
+  return { inputs, sources: pattern.sources, attempts: 0 };
 }
 
 async function* runBatch(run: ExperimentRun, state: RunState, batch: Batch): AsyncGenerator<ExperimentProgress> {
@@ -185,7 +250,14 @@ async function* runBatch(run: ExperimentRun, state: RunState, batch: Batch): Asy
   for await (const response of endedByAbort(source.run(batch.requests, signal), signal)) {
     latency.endResponse();
     const request = batch.requests[index]!;
-    assertCountable(request, response, source.description);
+    assertAnswer(request, response, source.description);
+    const reason = whyUncounted(request, response);
+    if (reason !== undefined) {
+      const attempt = index === 0 ? batch.attempts + 1 : 1;
+      state.pending = tailOf(batch, { from: index, sources: experiment.sources, attempts: attempt });
+      noteUncounted(ledger, { request, response, reason, attempt, maxRepeats: experiment.maxRepeats });
+      return;
+    }
     const sources = batch.sources.subarray(index * experiment.sources, (index + 1) * experiment.sources);
     latency.startUpdate();
     const estimate = observeOnlineTrial(model, { sources, inputs: request.inputs, ...countsOf(response) });
@@ -203,11 +275,19 @@ async function* runBatch(run: ExperimentRun, state: RunState, batch: Batch): Asy
     latency.startResponse();
   }
   if (index === batch.requests.length || signal.aborted) return;
-  throw new MeaError('bad-input', {
-    what: 'The source ended before the batch did',
-    got: `${index} responses`,
-    wanted: String(batch.requests.length),
-  });
+  state.pending = tailOf(batch, { from: index, sources: experiment.sources, attempts: 0 });
+  state.emptyBatches = index === 0 ? state.emptyBatches + 1 : 0;
+}
+
+function tailOf(
+  { requests, sources }: Batch,
+  { from, sources: width, attempts }: { readonly from: number; readonly sources: number; readonly attempts: number },
+): PendingBatch {
+  return {
+    inputs: requests.slice(from).map(({ inputs }) => inputs),
+    sources: sources.subarray(from * width),
+    attempts,
+  };
 }
 
 function countsOf({ counts, blindFraction }: TrialResponse): Pick<ObservedTrial, 'counts' | 'blindFraction'> {

@@ -1,5 +1,5 @@
 import { MeaError } from '../../protocols/errors.js';
-import type { BaselineRecord, TrialRecord } from '../../protocols/ledger.js';
+import type { BaselineRecord, TrialRecord, TrialUncountedRecord } from '../../protocols/ledger.js';
 import type { BaselineCounts, TrialRequest, TrialResponse, TrialSourceDescription } from '../../protocols/trial.js';
 import { sampleIndex, type SampleIndex } from '../../protocols/units.js';
 import type { TrialEstimate } from '../model/online-model.js';
@@ -48,6 +48,20 @@ export function toTrialResponse(record: TrialRecord): TrialResponse {
   };
 }
 
+/** The response that did not count: what its electrodes had was not kept. */
+export function toFailedResponse(record: TrialUncountedRecord, electrodes: number): TrialResponse {
+  const { session, trial, reason, delivery, deliveredSample, window } = record;
+  return {
+    session,
+    trial,
+    delivery,
+    deliveredSample: sampleIndex(deliveredSample),
+    window: toRange(window),
+    counts: new Uint16Array(electrodes),
+    ...(reason === 'unseen' && { blindFraction: new Float32Array(electrodes).fill(1) }),
+  };
+}
+
 function toBaselineRecord({ window, counts, blindFraction }: BaselineCounts): BaselineRecord {
   return {
     window,
@@ -69,12 +83,12 @@ function toRange([first, end]: readonly [number, number]): readonly [SampleIndex
 }
 
 /**
- * Checks that a response is data: the trial asked for, delivered at its sample, with a count for every electrode from the
- * window that the source describes.
+ * Checks that a response is the one asked for: of that trial, with a count for every electrode from the window that the
+ * source describes. Whether it counts is another question: `whyUncounted`.
  *
- * @throws MeaError `bad-input`; a late, refused or missing stimulus is never counted as data
+ * @throws MeaError `bad-input`
  */
-export function assertCountable(request: TrialRequest, response: TrialResponse, source: TrialSourceDescription): void {
+export function assertAnswer(request: TrialRequest, response: TrialResponse, source: TrialSourceDescription): void {
   const where = `session ${request.session}, trial ${request.trial}`;
   if (response.session !== request.session || response.trial !== request.trial) {
     throw new MeaError('bad-input', {
@@ -83,25 +97,8 @@ export function assertCountable(request: TrialRequest, response: TrialResponse, 
       wanted: where,
     });
   }
-  const wanted = request.inputs.includes(1) ? 'delivered' : 'nothing-as-asked';
-  if (response.delivery !== wanted) {
-    throw new MeaError('bad-input', {
-      what: 'A stimulus did not go out as asked; the trial does not count and the run stops',
-      got: response.delivery,
-      wanted,
-      where,
-      remedy: 'mend the cause and go on with --resume',
-    });
-  }
-  if (response.deliveredSample !== request.atSample) {
-    throw new MeaError('bad-input', {
-      what: 'A stimulus went out at another sample than asked; the trial does not count and the run stops',
-      got: String(response.deliveredSample),
-      wanted: String(request.atSample),
-      where,
-    });
-  }
-  const window = source.responseWindowMs.map((ms) => request.atSample + Math.round((ms * source.sampleRateHz) / 1000));
+  const from = response.deliveredSample;
+  const window = source.responseWindowMs.map((ms) => from + Math.round((ms * source.sampleRateHz) / 1000));
   if (response.window.some((sample, i) => sample !== window[i])) {
     throw new MeaError('bad-input', {
       what: 'The counts of a response come from another window than the source describes',

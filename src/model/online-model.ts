@@ -57,6 +57,13 @@ export interface OnlineModel {
   /** Sessions ended so far. */
   sessionsEnded: number;
   calibration: Calibration | undefined;
+  /** Sums as they were before the running session, for `restartOnlineSession`. */
+  before: SumsBefore;
+}
+
+interface SumsBefore {
+  readonly blind: BlindSums;
+  readonly trailing: readonly StateMeans[];
 }
 
 /** What the end of the initial sessions fixes. */
@@ -126,6 +133,7 @@ export function createOnlineModel(options: OnlineModelOptions): OnlineModel {
   if (choice === 'never-pulsed') listPulsed(new Uint8Array(0), stimulatedElectrodes);
   const rows = design.sessions * design.trialsPerSession;
   const states = stateCountOf(design.sourceCount);
+  const blind = createBlindSums({ states, electrodes });
   return {
     design,
     electrodes,
@@ -137,10 +145,11 @@ export function createOnlineModel(options: OnlineModelOptions): OnlineModel {
     states: new Uint8Array(rows),
     statistics: createSessionStatistics({ sessions: design.sessions, states, electrodes }),
     initialCounts: new Uint16Array(design.initialSessions * design.trialsPerSession * electrodes),
-    blind: createBlindSums({ states, electrodes }),
+    blind,
     row: 0,
     sessionsEnded: 0,
     calibration: undefined,
+    before: { blind: structuredClone(blind), trailing: [] },
   };
 }
 
@@ -154,6 +163,7 @@ export function observeOnlineTrial(model: OnlineModel, trial: ObservedTrial): Tr
   assertNextTrial(model, trial);
   const session = Math.floor(row / design.trialsPerSession);
   const state = stateOf(trial.sources, 0, design.sourceCount);
+  if (row % design.trialsPerSession === 0) model.before = copySums(model);
   model.inputs.set(trial.inputs, row * trial.inputs.length);
   model.states[row] = state;
   addCounts(model.statistics, { session, state, counts: trial.counts, offset: 0 });
@@ -164,6 +174,33 @@ export function observeOnlineTrial(model: OnlineModel, trial: ObservedTrial): Tr
     return undefined;
   }
   return estimateTrial(model, row, trial.counts);
+}
+
+/** Forgets the trials of the running session: it begins anew. */
+export function restartOnlineSession(model: OnlineModel): void {
+  const { design, statistics, before, calibration, row } = model;
+  const session = Math.floor(row / design.trialsPerSession);
+  if (row === session * design.trialsPerSession) return;
+  const cell = session * statistics.states;
+  statistics.trials.fill(0, cell, cell + statistics.states);
+  statistics.sums.fill(0, cell * statistics.electrodes, (cell + statistics.states) * statistics.electrodes);
+  model.blind.trials.set(before.blind.trials);
+  model.blind.sums.set(before.blind.sums);
+  if (calibration?.type === 'calibrated') {
+    calibration.trailing.forEach((means, a) => {
+      means.sums.set(before.trailing[a]!.sums);
+      means.trials.set(before.trailing[a]!.trials);
+    });
+  }
+  model.row = session * design.trialsPerSession;
+}
+
+function copySums({ blind, calibration }: OnlineModel): SumsBefore {
+  const trailing = calibration?.type === 'calibrated' ? calibration.trailing : [];
+  return {
+    blind: { ...blind, trials: blind.trials.slice(), sums: blind.sums.slice() },
+    trailing: trailing.map(({ sums, trials }) => ({ sums: sums.slice(), trials: trials.slice() })),
+  };
 }
 
 function assertNextTrial({ design, electrodes, row, sessionsEnded }: OnlineModel, trial: ObservedTrial): void {

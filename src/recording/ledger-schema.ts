@@ -18,6 +18,8 @@ const sourceDescription = z.object({
   responseWindowMs: z.tuple([z.number().transform(milliseconds), z.number().transform(milliseconds)]),
 });
 
+const delivery = z.enum(['delivered', 'nothing-as-asked', 'late', 'refused', 'missing']);
+
 const arming = z.object({
   serialNumber: z.string(),
   limits: z.string(),
@@ -40,7 +42,7 @@ const trial = z.object({
   sources: digits,
   inputs: digits,
   atSample: index,
-  delivery: z.enum(['delivered', 'nothing-as-asked', 'late', 'refused', 'missing']),
+  delivery,
   deliveredSample: index,
   window: z.tuple([index, index]),
   counts: spikeCounts,
@@ -79,6 +81,30 @@ export const ledgerRecordSchema = z.discriminatedUnion('type', [
   }),
   z.object({ type: z.literal('session-started'), session: index, atSample: index }),
   trial,
+  z.object({
+    type: z.literal('trial-uncounted'),
+    session: index,
+    trial: index,
+    attempt: z.int().min(1),
+    reason: z.enum(['late', 'refused', 'missing', 'other-delivery', 'off-time', 'unseen']),
+    atSample: index,
+    delivery,
+    deliveredSample: index,
+    window: z.tuple([index, index]),
+  }),
+  z.object({
+    type: z.literal('rescheduled'),
+    session: index,
+    trial: index,
+    atSample: index,
+    bySamples: z.int(),
+  }),
+  z.object({
+    type: z.literal('session-restarted'),
+    session: index,
+    trial: index,
+    gapSamples: z.exactOptional(index),
+  }),
   z.object({
     type: z.literal('calibrated'),
     session: index,
