@@ -217,6 +217,8 @@ export interface ResumedRecord {
   readonly type: 'resumed';
   readonly session: number;
   readonly trial: number;
+  /** The word of the person who armed the device this time; absent where nothing was armed by a person. */
+  readonly arming?: ArmingRecord;
 }
 
 /** Host times of one session, in microseconds per trial; no comparison reads them. */

@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 
@@ -71,6 +73,20 @@ function meactl(...argv: readonly string[]): Promise<Ended> {
       resolve({ code, ...output });
     });
   });
+}
+
+function trialsIn(ledger: string): number {
+  return readFileSync(ledger, 'utf8')
+    .split('\n')
+    .filter((line) => line.startsWith('{"type":"trial"')).length;
+}
+
+async function killedWhen(isTime: () => boolean, argv: readonly string[]): Promise<void> {
+  const child = spawn(process.execPath, [MAIN, ...argv], { cwd: root, stdio: 'ignore' });
+  const ended = once(child, 'close');
+  while (!isTime() && child.exitCode === null) await sleep(20);
+  child.kill('SIGKILL');
+  await ended;
 }
 
 describe('meactl run on a device', () => {
@@ -188,4 +204,44 @@ describe('meactl run on a device', () => {
     const replayed = await meactl('replay', out);
     expect([replayed.code, replayed.stdout]).toEqual([0, expect.stringContaining('no difference')]);
   });
+
+  it(
+    'goes on after kill -9 at the first trial that is missing, says by how much later, and repeats',
+    { retry: RETRY },
+    async () => {
+      attempts += 1;
+      const out = join(root, `killed-${attempts}`);
+      const refused = await meactl('run', experiment, '--rig', rigFile, '--out', out);
+      const [, serial] = /expected --arm (\S+)/.exec(refused.stderr)!;
+      const words = ['--arm', serial!, '--accept-unconfirmed', 'a test'];
+      words.push('--treatment-lot', 'L-1', '--treatment-applied', '2026-11-28T00:00:00Z');
+      const ledger = join(out, 'ledger.jsonl');
+      const isFarEnough = (): boolean => existsSync(ledger) && trialsIn(ledger) >= 3;
+      await killedWhen(isFarEnough, ['run', experiment, '--rig', rigFile, '--out', out, '--no-report', ...words]);
+      const before = trialsIn(ledger);
+      const disarmed = stimuli().length;
+      expect(before).toBeLessThan(TRIALS * SESSIONS);
+      const unarmed = await meactl('run', '--resume', out, '--no-report');
+      expect([unarmed.code, unarmed.stderr]).toEqual([1, expect.stringContaining('no --arm')]);
+      expect(trialsIn(ledger)).toBe(before);
+      const resumed = await meactl('run', '--resume', out, '--no-report', ...words);
+      expect([resumed.code, resumed.stderr]).toEqual([0, '']);
+      const { records } = readLedger(ledger);
+      const trials = records.filter((record) => record.type === 'trial');
+      expect(trials.map(({ session, trial }) => TRIALS * session + trial)).toEqual(
+        Array.from({ length: SESSIONS * TRIALS }, (_, i) => i),
+      );
+      expect(records.find(({ type }) => type === 'resumed')).toMatchObject({ arming: { serialNumber: serial } });
+      // At most the running trial is lost: its stimulus may have left.
+      expect(stimuli().length).toBeLessThanOrEqual(SESSIONS * TRIALS + 1);
+      expect(disarmed - before).toBeLessThanOrEqual(1);
+      if (before % TRIALS > 0) {
+        const moved = records.filter((record) => record.type === 'rescheduled');
+        expect(moved).toHaveLength(1);
+        expect(moved[0]!.bySamples).toBeGreaterThan(20_000);
+      }
+      const replayed = await meactl('replay', out);
+      expect([replayed.code, replayed.stdout]).toEqual([0, expect.stringContaining('no difference')]);
+    },
+  );
 });

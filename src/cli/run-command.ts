@@ -3,13 +3,13 @@ import { join, relative } from 'node:path';
 import { MeaError } from '../../protocols/errors.js';
 import type { ArmingRecord, LedgerSink } from '../../protocols/ledger.js';
 import type { ResumableSource, TrialSource } from '../../protocols/trial.js';
-import { createContinuedSource } from '../../drivers/replay-source.js';
+import { createContinuedSource, createReplaySource } from '../../drivers/replay-source.js';
 import { systemClock } from '../clock.js';
 import { createContinuingSink } from '../closed-loop/compare-ledger.js';
 import { experimentSchema, type Experiment } from '../closed-loop/experiment.js';
 import { mixedSourcePolicy } from '../closed-loop/pattern-policy.js';
 import { paceSource } from '../closed-loop/paced-source.js';
-import { catchUp, countedTrials, toRecordedRun } from '../closed-loop/recorded-run.js';
+import { catchUp, countedTrials, toRecordedRun, type RecordedRun } from '../closed-loop/recorded-run.js';
 import { rigSchema, stimulatedElectrodes, type Rig } from '../closed-loop/rig.js';
 import { assertFitting, runExperiment, type ExperimentResult } from '../closed-loop/run-experiment.js';
 import { readNewestLatency } from '../recording/latency-reader.js';
@@ -28,7 +28,7 @@ import { openLog } from './log.js';
 import { programVersion } from './package-info.js';
 import { createPause } from './pause.js';
 import { openProgress } from './progress.js';
-import { readRecordedExperiment } from './recorded-experiment.js';
+import { readRecordedExperiment, type RecordedExperiment } from './recorded-experiment.js';
 
 export interface RunCommand {
   readonly experiment?: string | undefined;
@@ -229,13 +229,6 @@ async function continueRun(
 ): Promise<RunSession> {
   const recorded = readRecordedExperiment(folder);
   const { ledger, experiment, rig } = recorded;
-  if (rig.signal === 'voltages' || rig.device === 'mea-link') {
-    throw new MeaError('bad-input', {
-      what: 'A run on voltages cannot be resumed yet',
-      where: folder.path,
-      remedy: 'begin a new run, or use a rig file with `signal: counts`',
-    });
-  }
   const hasEnded = ledger.records.some((record) => record.type === 'experiment-ended');
   if (hasEnded && existsSync(folder.result) && (existsSync(folder.report) || !command.report)) {
     throw new MeaError('bad-input', { what: 'The run is finished; there is nothing to resume', where: folder.path });
@@ -244,9 +237,11 @@ async function continueRun(
     io.stderr(`meactl: the last record was cut off (${ledger.tornBytes} bytes); its trial is carried out again\n`);
   }
   const run = toRecordedRun(ledger.records, recorded.source);
-  const emulator = await openEmulator(experiment, rig);
+  const losses = { count: 0 };
   const position = { trials: run.trials.responses.length, rests: run.rests };
-  await restoreEmulator(emulator, folder, { run, position, io });
+  const { source: live, arming } = hasEnded
+    ? { source: createReplaySource(run.trials) }
+    : await openLive({ folder, recorded, run, position, losses }, command, io);
   const counted = countedTrials(run.records).length;
   const [session, trial] = [Math.floor(counted / experiment.trials), counted % experiment.trials];
   // Opened by the first new record: a recording that turns out not to be repeatable stays as it is, and a run that died
@@ -254,10 +249,9 @@ async function continueRun(
   const writer = deferLedgerWriter(() => {
     const continued = { ...position, wholeBytes: ledger.wholeBytes };
     const opened = openLedgerWriter({ paths: folder, batchRecords: command.ledgerBatch, continued });
-    opened.append({ type: 'resumed', session, trial });
+    opened.append({ type: 'resumed', session, trial, ...(arming !== undefined && { arming }) });
     return opened;
   });
-  const live = command.realTime ? paceSource(emulator, systemClock(), io.signal) : emulator;
   const sink = createContinuingSink(run.records, writer, (difference) => {
     throw new MeaError('bad-format', {
       what: 'The recording cannot be continued: this program does not repeat it',
@@ -267,11 +261,61 @@ async function continueRun(
     });
   });
   const source = createContinuedSource(run.trials, run.rests, live);
-  return { folder, experiment, rig, source, writer, sink, losses: { count: 0 }, release };
+  return { folder, experiment, rig, source, arming: recorded.arming, writer, sink, losses, release };
+}
+
+interface Continuation extends Pick<Restoration, 'run' | 'position'> {
+  readonly folder: RunFolder;
+  readonly recorded: RecordedExperiment;
+  readonly losses: { count: number };
+}
+
+/**
+ * The source that goes on where the recording ends. An emulator stands there to the sample; a device goes on when it can, and
+ * the ledger says by how much later.
+ */
+async function openLive(
+  { folder, recorded, run, position, losses }: Continuation,
+  command: RunCommand,
+  io: CliIo,
+): Promise<Pick<RunSession, 'source' | 'arming'>> {
+  const { experiment, rig } = recorded;
+  if (rig.device === 'mea-link') {
+    const live = await openSource({ experiment, rig, losses }, command, io);
+    const was = recorded.arming?.serialNumber;
+    if (was === live.arming?.serialNumber) return live;
+    await live.source.close();
+    throw new MeaError('bad-input', {
+      what: 'The run was begun on another device',
+      got: live.arming?.serialNumber ?? 'none',
+      wanted: was ?? 'none',
+      where: folder.path,
+      remedy: 'connect that device, or begin a new run',
+    });
+  }
+  assertNoWords(command, rig);
+  if (rig.signal === 'voltages') {
+    const { source } = await openSource({ experiment, rig, losses }, command, io);
+    if (position.trials > 0) {
+      io.stderr(
+        `meactl: the emulator is shown ${position.trials} trials again, sample by sample, to stand where it stopped\n`,
+      );
+    }
+    try {
+      await catchUp(source, run, { from: { trials: 0, rests: 0 }, signal: io.signal });
+    } catch (error) {
+      await source.close();
+      throw error;
+    }
+    return { source };
+  }
+  const emulator = await openEmulator(experiment, rig);
+  await restoreEmulator(emulator, folder, { run, position, io });
+  return { source: command.realTime ? paceSource(emulator, systemClock(), io.signal) : emulator };
 }
 
 interface Restoration {
-  readonly run: ReturnType<typeof toRecordedRun>;
+  readonly run: RecordedRun;
   readonly position: { readonly trials: number; readonly rests: number };
   readonly io: CliIo;
 }

@@ -137,5 +137,5 @@ export const ledgerRecordSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('rest'), session: index, seconds: z.number().min(0) }),
   z.object({ type: z.literal('experiment-ended'), trials: index }),
   z.object({ type: z.literal('interrupted'), session: index, trial: index }),
-  z.object({ type: z.literal('resumed'), session: index, trial: index }),
+  z.object({ type: z.literal('resumed'), session: index, trial: index, arming: z.exactOptional(arming) }),
 ]) satisfies z.ZodType<LedgerRecord>;

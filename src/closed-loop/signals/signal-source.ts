@@ -125,7 +125,9 @@ class SignalSource implements DetectingSource {
   }
 
   nextSample(): SampleIndex {
-    return sampleIndex(this.#next);
+    // A device's time goes on while the session ends and the next one is prepared.
+    const soonest = this.#now + this.#samplesOf(LEAD_MS);
+    return sampleIndex(Number.isNaN(this.#next) ? this.#next : Math.max(this.#next, soonest));
   }
 
   detectorLevels(): DetectorLevels | undefined {

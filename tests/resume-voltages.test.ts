@@ -1,0 +1,61 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { interruptionsOf, toldLines } from './helpers/recorded-run.js';
+import { runCli, temporaryFolder, type CliOutcome } from './helpers/run-cli.js';
+import { smallExperimentFile } from './helpers/small-experiment.js';
+
+const root = temporaryFolder('resume-voltages');
+const experiment = join(root, 'small.yaml');
+
+function run(...argv: readonly string[]): Promise<CliOutcome> {
+  return runCli(['run', ...argv, '--no-report']);
+}
+
+let whole: { readonly lines: readonly string[]; readonly result: string };
+beforeAll(async () => {
+  writeFileSync(experiment, smallExperimentFile({ sessions: 3 }));
+  const folder = join(root, 'whole');
+  const { code, stderr } = await run(experiment, '--rig', 'emulated-voltages', '--out', folder);
+  expect([code, stderr]).toEqual([0, '']);
+  whole = { lines: toldLines(folder), result: readFileSync(join(folder, 'result.json'), 'utf8') };
+});
+
+/** The recording as it would be had the program been killed after a number of records. */
+function killedAfter(records: number): string {
+  const folder = join(root, `killed-${records}`);
+  mkdirSync(folder);
+  const lines = whole.lines.slice(0, records).map((line) => `${line}\n`);
+  writeFileSync(join(folder, 'ledger.jsonl'), `${lines.join('')}${whole.lines[records]!.slice(0, 40)}`);
+  return folder;
+}
+
+describe('a run on the emulated voltages that died', () => {
+  // In a session, after its trials, after its end, in the rest after it, before anything.
+  it.each(['trial', 'detector-levels', 'rest', 'session-started', 'calibrated'])(
+    'goes on before a record of type %s, sample for sample as if it had not',
+    async (type) => {
+      const at = whole.lines.findLastIndex((line) => line.startsWith(`{"type":"${type}"`));
+      const folder = killedAfter(at);
+      const { code, stderr } = await run('--resume', folder);
+      expect(stderr).toMatch(/the last record was cut off.*\n.*is shown \d+ trials again/);
+      expect(code).toBe(0);
+      expect(toldLines(folder)).toEqual(whole.lines);
+      expect(readFileSync(join(folder, 'result.json'), 'utf8')).toBe(whole.result);
+      expect(interruptionsOf(folder)).toMatchObject([{ type: 'resumed' }]);
+    },
+  );
+
+  it('is not continued when its recording was changed', async () => {
+    const folder = killedAfter(12);
+    const ledger = join(folder, 'ledger.jsonl');
+    const text = readFileSync(ledger, 'utf8').replace(
+      /"counts":\[(\d+)/,
+      (_, count) => `"counts":[${Number(count) + 1}`,
+    );
+    writeFileSync(ledger, text);
+    const { code, stderr } = await run('--resume', folder);
+    expect([code, stderr]).toEqual([2, expect.stringContaining('does not repeat what was recorded')]);
+    expect(readFileSync(ledger, 'utf8')).toBe(text);
+  });
+});
