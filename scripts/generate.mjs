@@ -9,15 +9,23 @@ import { root } from './root.mjs';
 const PROTOS = ['protocols/mea-link/mea_link.proto'];
 /** Entry points of the kernels, AssemblyScript; each becomes `build/<name>.wasm` beside it. */
 const KERNELS = ['sim-device/kernels/synthesis.ts', 'src/pipeline/kernels/pipeline.ts'];
+/** Kernels of layers that read no files: each becomes text, a module in `generated/` beside its folder. */
+const EMBEDDED = ['protocols/mea-link/kernels/crc32c.ts'];
 
 /** Everything that a compiled program needs beside its compiled TypeScript, relative to the checkout. */
 export function generatedFiles() {
-  return [...PROTOS.filter(exists).map((proto) => classesOf(proto).js), ...KERNELS.filter(exists).map(wasmOf)];
+  return [
+    ...PROTOS.filter(exists).map((proto) => classesOf(proto).js),
+    ...KERNELS.filter(exists).map(wasmOf),
+    ...EMBEDDED.filter(exists).map((entry) => moduleOf(entry).js),
+  ];
 }
 
 /** Sources that `generate` reads. */
 export function generatedFrom() {
-  return [...PROTOS, ...KERNELS.flatMap((entry) => kernelSources(dirname(entry)))].map((path) => join(root, path));
+  return [...PROTOS, ...[...KERNELS, ...EMBEDDED].flatMap((entry) => kernelSources(dirname(entry)))].map((path) =>
+    join(root, path),
+  );
 }
 
 /** Makes what is missing or older than its source. Returns the output of the step that failed, if one did. */
@@ -29,6 +37,12 @@ export function generate() {
   for (const entry of KERNELS.filter(exists)) {
     const failure = upToDate(wasmOf(entry), kernelSources(dirname(entry))) ? undefined : compileKernel(entry);
     if (failure !== undefined) return failure;
+  }
+  for (const entry of EMBEDDED.filter(exists)) {
+    if (upToDate(moduleOf(entry).js, kernelSources(dirname(entry)))) continue;
+    const failure = compileKernel(entry);
+    if (failure !== undefined) return failure;
+    embedKernel(entry);
   }
   return undefined;
 }
@@ -65,6 +79,14 @@ function compileKernel(entry) {
   return run('assemblyscript/bin/asc.js', [entry, '--outFile', wasmOf(entry), ...flags]);
 }
 
+function embedKernel(entry) {
+  const { js, types } = moduleOf(entry);
+  mkdirSync(dirname(join(root, js)), { recursive: true });
+  const text = readFileSync(join(root, wasmOf(entry))).toString('base64');
+  writeFileSync(join(root, types), 'export declare const KERNEL_BASE64: string;\n');
+  writeFileSync(join(root, js), `export const KERNEL_BASE64 = '${text}';\n`);
+}
+
 function run(tool, args) {
   const child = spawnSync(process.execPath, [join(root, 'node_modules', tool), ...args], {
     cwd: root,
@@ -94,6 +116,11 @@ function classesOf(proto) {
 
 function wasmOf(entry) {
   return join(dirname(entry), 'build', entry.replace(/^.*\//, '').replace(/[.]ts$/, '.wasm'));
+}
+
+function moduleOf(entry) {
+  const base = join(dirname(dirname(entry)), 'generated', entry.replace(/^.*\//, '').replace(/[.]ts$/, '_kernel'));
+  return { js: `${base}.js`, types: `${base}.d.ts` };
 }
 
 function exists(path) {

@@ -39,6 +39,26 @@ describe('CRC-32C', () => {
     }
   });
 
+  it('equals the definition where many bytes are taken at once', () => {
+    const bytes = randomBytes(66_000, 'many');
+    const lengths = [
+      1023, 1024, 1025, 1039, 1040, 2560, 25_600, 32_767, 32_768, 32_769, 32_771, 32_772, 65_536, 65_601,
+    ];
+    for (const [k, length] of lengths.entries()) {
+      const part = bytes.subarray(k, k + length);
+      expect(crc32c(part), `${length} bytes`).toBe(bitwiseCrc32c(part));
+    }
+  });
+
+  it('leaves the bytes as they are, and nothing of them behind', () => {
+    const bytes = randomBytes(5000, 'behind');
+    const before = bytes.slice();
+    const alone = crc32c(bytes.subarray(0, 2000));
+    crc32c(bytes);
+    expect(bytes).toEqual(before);
+    expect(crc32c(bytes.subarray(0, 2000))).toBe(alone);
+  });
+
   it('goes on from the CRC of what came before, wherever the bytes are cut', () => {
     const bytes = randomBytes(50, 'cut');
     const whole = crc32c(bytes);

@@ -1,8 +1,13 @@
+import { advanceOverMany } from './crc32c-kernel.js';
+
 /** Generator polynomial of CRC-32C (Castagnoli 1993), its bits reversed: the lowest bit stands for x^31. */
 export const CRC32C_POLYNOMIAL = 0x82f63b78;
 
 /** Table k at [256 k, 256 (k + 1)): what a byte becomes after k further bytes of zero (slicing-by-8, Intel 2006). */
 const TABLES = sliceTables();
+
+/** From so many bytes on the kernel is faster, which wants them in a memory of its own. */
+const MANY_BYTES = 1024;
 
 /**
  * CRC-32C (iSCSI, RFC 3720) of the bytes.
@@ -27,6 +32,10 @@ export function updateCrc32c(crc: number, bytes: Uint8Array): number {
  * bytes, which is what a decoder needs that computes the CRC of many overlapping stretches.
  */
 export function advanceRegister(register: number, bytes: Uint8Array): number {
+  return bytes.length < MANY_BYTES ? readTables(register, bytes) : advanceOverMany(register, bytes);
+}
+
+function readTables(register: number, bytes: Uint8Array): number {
   let r = register;
   let i = 0;
   for (const end = bytes.length - 7; i < end; i += 8) {
