@@ -1,6 +1,6 @@
 import type { Observable } from 'rxjs';
 import { MeaError } from '../../protocols/errors.js';
-import { decodeDeviceMessage, encodeHostMessage } from '../../protocols/mea-link/codec.js';
+import { encodeHostMessage, takeDeviceMessage } from '../../protocols/mea-link/codec.js';
 import type { Transport } from '../../protocols/mea-link/link.js';
 import {
   MEA_LINK_VERSION,
@@ -324,7 +324,7 @@ export class DeviceConnection {
 
   /** True when the message was a good one. */
   #onMessage(lane: Lane, bytes: Uint8Array): boolean {
-    const decoded = decodeDeviceMessage(bytes);
+    const decoded = takeDeviceMessage(bytes);
     if (decoded.type === 'bad') {
       this.#onBadFrame(decoded.message);
       return false;

@@ -10,19 +10,23 @@ const BYTES_PER_SAMPLE = 2;
 const CHANNELS: IntegerRange = { field: 'channels of a block', min: 1, max: MAX_ELECTRODE + 1 };
 const FRAMES: IntegerRange = { field: 'frames of a block', min: 1 };
 
+/** Gives so many bytes to write into, whatever is in them. */
+export type AllocateBytes = (length: number) => Uint8Array;
+
+/** Samples of a decoded block: in an array of their own, or where they came, when the bytes are given away. */
+export type SampleOwnership = 'copied' | 'taken';
+
 /**
  * Encodes a block as the general encoder would, without an object between: this is what a device does 1,000 times a
  * second. The samples are copied.
  *
+ * @param allocate gives the bytes to write into; new ones where it is left out
  * @throws MeaError `bad-input` when the samples are not `channels x frames`, or too many for one message
  */
-export function encodeBlock({
-  sequence,
-  firstSample,
-  channels,
-  frames,
-  samples,
-}: Omit<BlockMessage, 'type'>): Uint8Array {
+export function encodeBlock(
+  { sequence, firstSample, channels, frames, samples }: Omit<BlockMessage, 'type'>,
+  allocate: AllocateBytes = allocateNew,
+): Uint8Array {
   checkInteger(sequence, { field: 'sequence' });
   checkSample(firstSample, 'first sample');
   checkSize({ channels, frames, bytes: samples.byteLength });
@@ -38,7 +42,7 @@ export function encodeBlock({
   if (length > MAX_MESSAGE_BYTES) {
     throw badField('block', `${length} bytes encoded`, `at most ${MAX_MESSAGE_BYTES}`);
   }
-  const out = new Uint8Array(length);
+  const out = allocate(length);
   let at = 0;
   if (sequence !== 0) {
     out[0] = TAG.sequence;
@@ -55,11 +59,11 @@ export function encodeBlock({
 }
 
 /**
- * The block of a decoded message. One copy brings the samples, which may lie at an odd byte, into an array of their own.
+ * The block of a decoded message. Samples that lie at an odd byte are copied in any case.
  *
  * @throws MeaError `bad-input` when the samples are not `channels x frames`
  */
-export function fromWireBlock(raw: mealink.v1.Block.$Properties): SampleBlock {
+export function fromWireBlock(raw: mealink.v1.Block.$Properties, ownership: SampleOwnership): SampleBlock {
   const { samples, firstSample } = raw;
   const channels = raw.channels ?? 0;
   const frames = raw.frames ?? 0;
@@ -68,8 +72,18 @@ export function fromWireBlock(raw: mealink.v1.Block.$Properties): SampleBlock {
     firstSample: checkSample(firstSample, 'first sample'),
     frames,
     channels,
-    samples: new Int16Array((samples ?? new Uint8Array(0)).slice().buffer),
+    samples: toSamples(samples ?? new Uint8Array(0), ownership),
   };
+}
+
+function toSamples(bytes: Uint8Array, ownership: SampleOwnership): Int16Array {
+  const inPlace = ownership === 'taken' && bytes.byteOffset % BYTES_PER_SAMPLE === 0;
+  const { buffer, byteOffset, byteLength } = inPlace ? bytes : bytes.slice();
+  return new Int16Array(buffer, byteOffset, byteLength / BYTES_PER_SAMPLE);
+}
+
+function allocateNew(length: number): Uint8Array {
+  return new Uint8Array(length);
 }
 
 function checkSize({ channels, frames, bytes }: { channels: number; frames: number; bytes: number }): void {

@@ -1,5 +1,5 @@
 import { assertNever } from '../errors.js';
-import { fromWireBlock } from './codec-block.js';
+import { fromWireBlock, type SampleOwnership } from './codec-block.js';
 import { armingCauses, deviceStates, dropReasons, faultCodes, logLevels } from './codec-names.js';
 import { fromWireResult, toWireResult } from './codec-reply.js';
 import { MAX_SAMPLE, checkInteger, checkRisingElectrodes, checkSample } from './codec-values.js';
@@ -49,9 +49,9 @@ export function toWireDevice(message: Exclude<DeviceMessage, BlockMessage>): Wir
  *
  * @throws MeaError `bad-input` when a field does not meet its contract
  */
-export function fromWireDevice(raw: WireDevice): DeviceMessage | undefined {
+export function fromWireDevice(raw: WireDevice, samples: SampleOwnership): DeviceMessage | undefined {
   const sequence = checkInteger(raw.sequence, { field: 'sequence' });
-  if (raw.block) return { type: 'block', sequence, ...fromWireBlock(raw.block) };
+  if (raw.block) return { type: 'block', sequence, ...fromWireBlock(raw.block, samples) };
   if (raw.reply) return fromWireReply(raw.reply, sequence);
   if (raw.heartbeat) {
     const { state } = raw.heartbeat;

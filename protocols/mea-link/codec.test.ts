@@ -10,8 +10,15 @@ import {
 import { MeaError } from '../errors.js';
 import { microamps, microseconds, sampleIndex } from '../units.js';
 import { encodeBlock } from './codec-block.js';
-import { decodeDeviceMessage, decodeHostMessage, encodeDeviceMessage, encodeHostMessage } from './codec.js';
+import {
+  decodeDeviceMessage,
+  decodeHostMessage,
+  encodeDeviceMessage,
+  encodeHostMessage,
+  takeDeviceMessage,
+} from './codec.js';
 import { mealink } from './generated/mea_link.js';
+import { copyMessage } from './message-copy.js';
 import {
   MAX_MESSAGE_BYTES,
   type BlockMessage,
@@ -112,6 +119,29 @@ describe('a message that is encoded and decoded', () => {
     const decodedBlock = decodeDeviceMessage(blockBytes);
     blockBytes.fill(0);
     expect(decodedBlock).toEqual({ type: 'message', message: block });
+  });
+
+  it('leaves the samples where they are when it is given the bytes, unless they lie at an odd byte', () => {
+    const encoded = encodeBlock(block);
+    const even = copyMessage(encoded);
+    const odd = new Uint8Array(new ArrayBuffer(encoded.length + 2), 1 + (encoded.length % 2), encoded.length);
+    odd.set(encoded);
+    for (const [bytes, isView] of [
+      [even, true],
+      [odd, false],
+    ] as const) {
+      const decoded = takeDeviceMessage(bytes);
+      expect(decoded).toEqual({ type: 'message', message: block });
+      const samples = decoded.type === 'message' && decoded.message.type === 'block' ? decoded.message.samples : null;
+      expect(samples?.buffer === bytes.buffer).toBe(isView);
+    }
+  });
+
+  it('writes a block into the bytes that it is given, whatever was in them', () => {
+    const place = new Uint8Array(encodeBlock(block).length).fill(0xee);
+    const encoded = encodeBlock(block, (length) => place.subarray(0, length));
+    expect(encoded.buffer).toBe(place.buffer);
+    expect(encoded).toEqual(encodeBlock(block));
   });
 });
 

@@ -1,5 +1,5 @@
 import { assertNever } from '../errors.js';
-import { encodeBlock } from './codec-block.js';
+import { encodeBlock, type SampleOwnership } from './codec-block.js';
 import { fromWireDevice, toWireDevice } from './codec-device.js';
 import { fromWireCommand, fromWireHeartbeat, toWireCommand, toWireHeartbeat } from './codec-host.js';
 import { createWireReader } from './codec-reader.js';
@@ -59,8 +59,20 @@ export function encodeDeviceMessage(message: DeviceMessage): Uint8Array {
  * @param bytes are not kept: the samples of a block are copied once
  */
 export function decodeDeviceMessage(bytes: Uint8Array): DecodeResult<DeviceMessage> {
+  return decodeDevice(bytes, 'copied');
+}
+
+/**
+ * As `decodeDeviceMessage`, of bytes that the caller gives away: the samples of a block stay where they are, unless they
+ * lie at an odd byte.
+ */
+export function takeDeviceMessage(bytes: Uint8Array): DecodeResult<DeviceMessage> {
+  return decodeDevice(bytes, 'taken');
+}
+
+function decodeDevice(bytes: Uint8Array, samples: SampleOwnership): DecodeResult<DeviceMessage> {
   return resultOf(bytes, (): DeviceMessage => {
-    const message = fromWireDevice(wire.DeviceMessage.decode(createWireReader(bytes)));
+    const message = fromWireDevice(wire.DeviceMessage.decode(createWireReader(bytes)), samples);
     if (message === undefined) throw unknownMessage('message or reply of this version');
     return message;
   });

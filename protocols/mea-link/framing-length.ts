@@ -17,6 +17,7 @@ import {
   type FrameSink,
   type Framing,
 } from './frame-payload.js';
+import { copyMessage } from './message-copy.js';
 import type { Lane } from './messages.js';
 
 /** `ML`. */
@@ -127,7 +128,7 @@ class LengthDecoder implements FrameDecoder {
         this.#skip(finding);
         continue;
       }
-      const message = this.#buffer.slice(finding.from, finding.to);
+      const message = copyMessage(this.#buffer.subarray(finding.from, finding.to));
       this.#reportBad(sink);
       this.#advance(finding.to + CRC_BYTES - this.#start);
       sink.onMessage(finding.lane, message);

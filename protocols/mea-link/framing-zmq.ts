@@ -1,5 +1,6 @@
 import { crc32c } from './crc32c.js';
 import { CRC_BYTES, LOSING_BYTES, assertMessageLength, describeCrc, getU32, putU32 } from './frame-payload.js';
+import { copyMessage } from './message-copy.js';
 import { MAX_MESSAGE_BYTES } from './messages.js';
 
 /** What came of a ZeroMQ frame: the message, which belongs to the receiver, or why there is none. */
@@ -30,5 +31,5 @@ export function decodeZmqFrame(frame: Uint8Array): ZmqFrame {
   const crc = getU32(frame, end);
   const wanted = crc32c(frame.subarray(0, end));
   if (crc !== wanted) return { type: 'bad', reason: `Bad frame: ${describeCrc(crc, wanted)}; ${LOSING_BYTES}` };
-  return { type: 'message', message: Uint8Array.from(frame.subarray(0, end)) };
+  return { type: 'message', message: copyMessage(frame.subarray(0, end)) };
 }

@@ -1,6 +1,7 @@
 import { MeaError } from '../errors.js';
 import type { AcceptLink, Link, LinkHandler, Mount } from './link.js';
 import { assertMessageSize, DEFAULT_BUFFER_BYTES, isBufferFull } from './link-options.js';
+import { copyMessage } from './message-copy.js';
 import type { Lane } from './messages.js';
 
 /** Calls back later, never before it has returned; a microtask, or a turn of virtual time. */
@@ -155,7 +156,7 @@ class MemoryEnd implements Link {
       this.#isBlocked = true;
       return false;
     }
-    this.#outbox.push({ lane, message: message.slice() });
+    this.#outbox.push({ lane, message: copyMessage(message) });
     this.#pendingBytes += message.length;
     this.#schedule();
     return true;

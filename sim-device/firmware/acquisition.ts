@@ -70,6 +70,10 @@ export class Acquisition {
   /** Samples the next frames, at most `room`, and sends the block when it is full. */
   render(frames: number): void {
     const samples = this.#rig.render(frames);
+    if (frames === this.#blockFrames) {
+      this.#send(samples, frames);
+      return;
+    }
     this.#block.set(samples, this.#filled * this.#rig.channels);
     this.#filled += frames;
     if (this.room === 0) this.#flush();
@@ -102,10 +106,13 @@ export class Acquisition {
 
   #flush(): void {
     if (this.#filled === 0) return;
-    const { channels } = this.#rig;
     const frames = this.#filled;
-    const samples = this.#block.subarray(0, frames * channels);
     this.#filled = 0;
+    this.#send(this.#block.subarray(0, frames * this.#rig.channels), frames);
+  }
+
+  #send(samples: Int16Array, frames: number): void {
+    const { channels } = this.#rig;
     this.#blocks += 1;
     this.#frames += frames;
     this.#crc = updateCrc32c(this.#crc, new Uint8Array(samples.buffer, samples.byteOffset, samples.byteLength));

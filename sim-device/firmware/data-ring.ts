@@ -1,3 +1,9 @@
+/** Places of forgotten messages that are kept for the next ones, and from which size on they are worth it. */
+const MAX_SPARE = 4;
+const MIN_SPARE_BYTES = 1024;
+/** Messages of one kind differ by a few bytes: each place has room for the next one. */
+const ROOM_BYTES = 64;
+
 /** What the device has sent on the data lane in the last seconds, encoded, so that it can send it again. */
 export class DataRing {
   readonly #capacity: number;
@@ -6,6 +12,8 @@ export class DataRing {
   /** Message n of the boot lies at index n % capacity. */
   readonly #messages: (Uint8Array | undefined)[];
   readonly #ticks: Float64Array;
+  /** Where messages lay that were forgotten. */
+  readonly #spare: ArrayBufferLike[] = [];
   #bytes = 0;
   #oldest = 0;
   #next = 0;
@@ -35,6 +43,15 @@ export class DataRing {
     return this.#bytes;
   }
 
+  /** (length) bytes for a message that is to be added, whatever is in them: a new place, or that of a forgotten one. */
+  takePlace(length: number): Uint8Array {
+    const room = Math.ceil(length / ROOM_BYTES) * ROOM_BYTES;
+    const spare = length < MIN_SPARE_BYTES ? undefined : this.#spare.pop();
+    const place = spare?.byteLength === room ? spare : new ArrayBuffer(room);
+    return new Uint8Array(place, 0, length);
+  }
+
+  /** Keeps a message, whose bytes are the ring's from now on. */
   add(message: Uint8Array, tick: number): void {
     if (this.#next - this.#oldest === this.#capacity) this.#forgetOldest();
     this.#messages[this.#next % this.#capacity] = message;
@@ -44,7 +61,7 @@ export class DataRing {
     while (this.#oldest < this.#next - 1 && (this.#bytes > this.#maxBytes || this.#isOld(tick))) this.#forgetOldest();
   }
 
-  /** The message of that index, while it is kept. */
+  /** The message of that index, while it is kept: good until the next one is added. */
   borrow(index: number): Uint8Array | undefined {
     return index >= this.#oldest && index < this.#next ? this.#messages[index % this.#capacity] : undefined;
   }
@@ -55,8 +72,12 @@ export class DataRing {
 
   #forgetOldest(): void {
     const at = this.#oldest % this.#capacity;
-    this.#bytes -= this.#messages[at]?.length ?? 0;
+    const message = this.#messages[at];
+    this.#bytes -= message?.length ?? 0;
     this.#messages[at] = undefined;
+    if (message !== undefined && message.length >= MIN_SPARE_BYTES && this.#spare.length < MAX_SPARE) {
+      this.#spare.push(message.buffer);
+    }
     this.#oldest += 1;
   }
 }

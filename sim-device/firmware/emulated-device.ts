@@ -1,3 +1,4 @@
+import { encodeBlock } from '../../protocols/mea-link/codec-block.js';
 import { encodeDeviceMessage, decodeHostMessage } from '../../protocols/mea-link/codec.js';
 import type { BadFrame, Link, LinkHandler } from '../../protocols/mea-link/link.js';
 import {
@@ -169,6 +170,8 @@ export class EmulatedDevice {
     return new DataRing({ messages: keepTicks + 1024, bytes: RING_BYTES, keepTicks });
   }
 
+  readonly #takePlace = (length: number): Uint8Array => this.#ring.takePlace(length);
+
   #toSequence(index: number): number {
     return (this.#startSequence + index) % 2 ** 32;
   }
@@ -177,7 +180,8 @@ export class EmulatedDevice {
     const index = this.#ring.next;
     const message: DataMessage = { ...body, sequence: this.#toSequence(index) };
     this.#options.observer?.onData?.(message, index);
-    this.#ring.add(encodeDeviceMessage(message), this.#firmware.tick);
+    const encoded = message.type === 'block' ? encodeBlock(message, this.#takePlace) : encodeDeviceMessage(message);
+    this.#ring.add(encoded, this.#firmware.tick);
   }
 
   // ---- what comes in ---------------------------------------------------------------------------------------------------
