@@ -16,7 +16,7 @@ import {
 } from '../src/pipeline/detector-settings.js';
 import { detectInFloat64 } from '../src/pipeline/reference/detect-in-float64.js';
 import { createSpikeDetector } from '../src/pipeline/spike-detector.js';
-import { printLine } from './measure.js';
+import { copyRate, printLine } from './measure.js';
 
 // The whole spike detector, from raw int16 blocks to batches of spikes, in million samples per CPU second of one core:
 // band-pass, gated noise, threshold, peak, dead time. Beside it, in turns with it and on the same samples, the float64
@@ -211,18 +211,6 @@ function compareDead(channels: number): void {
     `${channels} channels, blocks of 1 ms, 10 spikes/s, every eighth electrode dead: ${some.toFixed(0)}, ` +
       `${(some / all).toFixed(2)} of all alive (${all.toFixed(0)})`,
   );
-}
-
-/** Million int16 a CPU second that a plain copy moves. */
-function copyRate(): number {
-  const from = new Int16Array(1 << 20).fill(1);
-  const to = new Int16Array(1 << 20);
-  const rates = Array.from({ length: 20 }, () =>
-    rateOf(50 * from.length, () => {
-      for (let i = 0; i < 50; i++) to.set(from);
-    }),
-  );
-  return Math.max(...rates);
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'meactl-detector-'));

@@ -15,7 +15,7 @@ import {
   tellRecording,
   type EmulatedRecording,
 } from '../tests/helpers/emulated-recording.js';
-import { printLine } from './measure.js';
+import { copyRate, printLine } from './measure.js';
 
 // The whole pipeline through RxJS: blocks and stimuli in, spikes and trial responses out, on the emulated culture with a
 // stimulus a second, in million samples per CPU second of one core. Asked for at 64 channels: 250 with SALPA for 100 ms
@@ -77,18 +77,6 @@ class Run {
 function bestRate(run: Run, samples: number): number {
   run.lap();
   return samples / Math.min(...Array.from({ length: ROUNDS }, () => run.lap())) / 1e6;
-}
-
-function copyRate(): number {
-  const from = new Int16Array(1 << 20).fill(1);
-  const to = new Int16Array(1 << 20);
-  const seconds = Array.from({ length: 20 }, () => {
-    const before = process.cpuUsage();
-    for (let i = 0; i < 50; i++) to.set(from);
-    const { user, system } = process.cpuUsage(before);
-    return (user + system) / 1e6;
-  });
-  return (50 * from.length) / Math.min(...seconds) / 1e6;
 }
 
 const MODES = [
