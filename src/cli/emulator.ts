@@ -10,7 +10,7 @@ import { MemoryHub } from '../../protocols/mea-link/memory-link.js';
 import { createMemoryTransport } from '../../drivers/transports/memory.js';
 import { openSignalSource } from '../closed-loop/signals/signal-source.js';
 import { toLoopSettings, toSourceOptions, toTrialPulse } from '../closed-loop/signals/signal-settings.js';
-import { openVirtualRig, type SteppedDevice } from '../closed-loop/signals/virtual-rig.js';
+import { openVirtualRig } from '../closed-loop/signals/virtual-rig.js';
 
 /**
  * Opens the bundled emulator. This is the only file of src that loads it, and only when no rig is given or the rig says
@@ -84,40 +84,22 @@ export interface EmulatedLink {
   close(): Promise<void>;
 }
 
-/** The bundled emulator behind MEA-Link, its time not yet going on. */
-async function openEmulatedEnd(rig: Rig, culture: Experiment['culture'] & { readonly seed: number }) {
-  assertEmulated(rig);
-  const { createEmulatedRig } = await import('../../sim-device/rig/create-emulated-rig.js');
-  const { EmulatedDevice } = await import('../../sim-device/firmware/emulated-device.js');
-  const { DEFAULT_DEVICE_SETTINGS } = await import('../../sim-device/firmware/device-settings.js');
-  const { DeviceFaults } = await import('../../sim-device/faults/device-faults.js');
-  const { sampleRateHz } = rig;
+/** What the emulated electrodes of a rig are, for a culture on them. */
+function toEmulatedRigSettings(rig: Rig, culture: Experiment['culture'] & { readonly seed: number }) {
   const inputs = stimulatedElectrodes(rig).toSorted((a, b) => a - b);
-  const device = new EmulatedDevice({
-    rig: createEmulatedRig({
-      culture: {
-        ...culture,
-        electrodes: rig.array.rows * rig.array.columns,
-        inputs: inputs.length,
-        sampleRateHz: hertz(sampleRateHz),
-      },
-      stimulatedElectrodes: inputs,
-    }),
-    settings: DEFAULT_DEVICE_SETTINGS,
-    faults: new DeviceFaults([], { seed: 1, sampleRateHz }),
-    bootId: 1,
-  });
-  const hub = new MemoryHub();
-  const mount = hub.listen(device.accept);
   return {
-    device,
-    transport: createMemoryTransport(hub),
-    profile: toSafetyProfile(rig.safety === undefined ? { ...rig, safety: EXAMPLE_LIMITS } : rig),
-    close: async () => {
-      await device.close();
-      await mount.close();
+    culture: {
+      ...culture,
+      electrodes: rig.array.rows * rig.array.columns,
+      inputs: inputs.length,
+      sampleRateHz: hertz(rig.sampleRateHz),
     },
+    stimulatedElectrodes: inputs,
   };
+}
+
+function toEmulatedProfile(rig: Rig): SafetyProfile {
+  return toSafetyProfile(rig.safety === undefined ? { ...rig, safety: EXAMPLE_LIMITS } : rig);
 }
 
 /**
@@ -126,41 +108,54 @@ async function openEmulatedEnd(rig: Rig, culture: Experiment['culture'] & { read
  * @throws MeaError `bad-input` for a rig that the emulator cannot be
  */
 export async function openEmulatedLink(rig: Rig): Promise<EmulatedLink> {
-  const end = await openEmulatedEnd(rig, { parameters: 'ctrl', plasticity: 'free-energy', condition: 'none', seed: 1 });
+  assertEmulated(rig);
+  const { createEmulatedRig } = await import('../../sim-device/rig/create-emulated-rig.js');
+  const { EmulatedDevice } = await import('../../sim-device/firmware/emulated-device.js');
+  const { DEFAULT_DEVICE_SETTINGS } = await import('../../sim-device/firmware/device-settings.js');
+  const { DeviceFaults } = await import('../../sim-device/faults/device-faults.js');
   const { paceDevice } = await import('../../sim-device/pace.js');
+  const culture = { parameters: 'ctrl', plasticity: 'free-energy', condition: 'none', seed: 1 } as const;
+  const device = new EmulatedDevice({
+    rig: createEmulatedRig(toEmulatedRigSettings(rig, culture)),
+    settings: DEFAULT_DEVICE_SETTINGS,
+    faults: new DeviceFaults([], { seed: 1, sampleRateHz: rig.sampleRateHz }),
+    bootId: 1,
+  });
+  const hub = new MemoryHub();
+  const mount = hub.listen(device.accept);
   const ended = new AbortController();
-  const paced = paceDevice(end.device, { driftPpm: 0, signal: ended.signal });
+  const paced = paceDevice(device, { driftPpm: 0, signal: ended.signal });
   return {
-    transport: end.transport,
-    profile: end.profile,
+    transport: createMemoryTransport(hub),
+    profile: toEmulatedProfile(rig),
     close: async () => {
       ended.abort();
       await paced;
-      await end.close();
+      await device.close();
+      await mount.close();
     },
   };
 }
 
 /**
  * Runs an experiment's trials on the emulator's voltages: behind its wire protocol, through pipeline and gate, in virtual
- * time. No real electrode is behind it, so it is armed without asking.
+ * time. The device has a thread of its own. No real electrode is behind it, so it is armed without asking.
  *
  * @throws MeaError `bad-input` for a rig that the emulator cannot be, or whose pulse nobody has set
  */
 export async function openEmulatedSignals(experiment: Experiment, rig: Rig): Promise<DetectingSource> {
   const pulse = toTrialPulse(rig);
   const settings = toLoopSettings(rig);
-  const end = await openEmulatedEnd(rig, { ...experiment.culture, seed: experiment.seed });
-  const { device, transport, profile, close } = end;
-  const stepped: SteppedDevice = {
-    transport,
+  assertEmulated(rig);
+  const profile = toEmulatedProfile(rig);
+  const { startThreadedDevice } = await import('../../sim-device/thread/threaded-device.js');
+  const device = await startThreadedDevice({
+    ...toEmulatedRigSettings(rig, { ...experiment.culture, seed: experiment.seed }),
     sampleRateHz: rig.sampleRateHz,
-    advance: (ticks) => {
-      device.advance(ticks);
-    },
-  };
+  });
+  const close = (): Promise<void> => device.close();
   const source = await closingOnError(close, async () => {
-    const virtual = await openVirtualRig(stepped, settings);
+    const virtual = await openVirtualRig(device, settings);
     const options = { ...toSourceOptions({ experiment, rig, profile }), pulse };
     return closingOnError(
       () => virtual.close(),

@@ -4,6 +4,7 @@ import type { Configured, DeviceConfiguration } from '../../../drivers/mea-link/
 import type { ArmRequest } from '../../../drivers/mea-link/stimulation-control.js';
 import type { Capabilities } from '../../../protocols/mea-link/messages.js';
 import type { StageLatencies } from '../../../protocols/trial.js';
+import type { SampleIndex } from '../../../protocols/units.js';
 import type { RigEvent } from '../../pipeline/events/rig-event.js';
 import type { StimulusOutcome } from '../../pipeline/worker/rig-account.js';
 import type { StimulusRequest } from '../../pipeline/worker/rig-messages.js';
@@ -31,6 +32,10 @@ export interface SignalRig {
   close(): Promise<unknown>;
   /** Host times of each step so far; absent in virtual time, which has none. */
   stageLatencies?(): Promise<StageLatencies>;
-  /** Lets the device's time go on until a promise is settled; absent in real time, where it goes on by itself. */
-  passTime?<T>(promise: Promise<T>): Promise<T>;
+  /**
+   * Lets the device's time go on until a promise is settled; absent in real time, where it goes on by itself.
+   *
+   * @param idleUntil sample before which nothing will be asked of the device
+   */
+  passTime?<T>(promise: Promise<T>, idleUntil?: SampleIndex): Promise<T>;
 }

@@ -181,7 +181,8 @@ class SignalSource implements DetectingSource {
     });
     this.#next = atSample + this.#samplesOf(this.#options.trialPeriodMs);
     if (outcome.type === 'stimulus-refused') return this.#describeRefusal(outcome, { session, trial, atSample });
-    const response = await this.#pass(this.#responseTo(outcome.stimulusId, signal));
+    const idleUntil = sampleIndex(this.#next - this.#samplesOf(LEAD_MS));
+    const response = await this.#pass(this.#responseTo(outcome.stimulusId, signal), idleUntil);
     this.#assertPulsed(response, { inputs, where });
     return toTrialResponse(response, { session, trial });
   }
@@ -285,11 +286,14 @@ class SignalSource implements DetectingSource {
 
   /** Resolves when the device has got to a sample. */
   #until(sample: number, signal?: AbortSignal): Promise<void> {
-    return this.#untilTrue(() => this.#now >= sample, signal);
+    return this.#untilTrue(() => this.#now >= sample, { signal, idleUntil: sampleIndex(sample) });
   }
 
   /** Resolves when something is true of how far the device has got; one caller at a time. */
-  async #untilTrue(isTrue: () => boolean, signal?: AbortSignal): Promise<void> {
+  async #untilTrue(
+    isTrue: () => boolean,
+    { signal, idleUntil }: { readonly signal?: AbortSignal | undefined; readonly idleUntil?: SampleIndex } = {},
+  ): Promise<void> {
     if (isTrue()) return;
     const there = this.#wait<true>(signal, (resolve) => {
       this.#onMove = () => {
@@ -297,11 +301,11 @@ class SignalSource implements DetectingSource {
       };
       return () => (this.#onMove = undefined);
     });
-    await this.#pass(there);
+    await this.#pass(there, idleUntil);
   }
 
-  #pass<T>(promise: Promise<T>): Promise<T> {
-    return this.#rig.passTime?.(promise) ?? promise;
+  #pass<T>(promise: Promise<T>, idleUntil?: SampleIndex): Promise<T> {
+    return this.#rig.passTime?.(promise, idleUntil) ?? promise;
   }
 
   /** A promise that the rig's failure and the signal reject; `begin` gives what is to be done when it is settled. */

@@ -5,6 +5,7 @@ import type { Transport } from '../../../protocols/mea-link/link.js';
 import type { RigEvent } from '../../pipeline/events/rig-event.js';
 import { RigLoop } from '../../pipeline/worker/rig-loop.js';
 import type { RigLoopSettings } from '../../pipeline/worker/rig-settings.js';
+import type { SampleIndex } from '../../../protocols/units.js';
 import { createVirtualTimers } from '../../../protocols/virtual-timers.js';
 import type { SignalRig } from './signal-rig.js';
 
@@ -15,8 +16,12 @@ export type VirtualRig = SignalRig & Required<Pick<SignalRig, 'passTime'>>;
 export interface SteppedDevice {
   readonly transport: Transport;
   readonly sampleRateHz: number;
-  /** Lets so many ticks of the sample clock pass. */
-  advance(ticks: number): void;
+  /**
+   * Lets so many ticks of the sample clock pass.
+   *
+   * @param idleUntil sample before which nothing will be asked of it: it may already work on what comes until then
+   */
+  advance(ticks: number, idleUntil?: number): void;
 }
 
 /** Device time between two looks at what is waited for, in ms: shorter than a device's watchdog by far. */
@@ -33,7 +38,10 @@ const MAX_WAIT_MS = 3_600_000;
 export async function openVirtualRig(device: SteppedDevice, settings: RigLoopSettings): Promise<VirtualRig> {
   const timers = createVirtualTimers();
   const ticks = Math.round((STEP_MS * device.sampleRateHz) / 1000);
-  const passTime = async <T>(promise: Promise<T>, onStep: () => void = () => undefined): Promise<T> => {
+  const passTime = async <T>(
+    promise: Promise<T>,
+    { onStep, idleUntil }: { readonly onStep?: () => void; readonly idleUntil?: SampleIndex | undefined } = {},
+  ): Promise<T> => {
     const settled = { is: false };
     const settle = (): void => {
       settled.is = true;
@@ -43,8 +51,8 @@ export async function openVirtualRig(device: SteppedDevice, settings: RigLoopSet
       if (passedMs > MAX_WAIT_MS) {
         throw new MeaError('deadline', { what: 'Nothing came of a request to the device', got: `${passedMs} ms` });
       }
-      device.advance(ticks);
-      onStep();
+      device.advance(ticks, idleUntil);
+      onStep?.();
       await timers.advanceAsync(STEP_MS);
     }
     return promise;
@@ -75,10 +83,11 @@ export async function openVirtualRig(device: SteppedDevice, settings: RigLoopSet
     await passTime(link.close()).catch(() => undefined);
     throw error;
   }
-  const inTime = <T>(promise: Promise<T>): Promise<T> =>
-    passTime(promise, () => {
-      link.reportProgress();
-    });
+  const onStep = (): void => {
+    link.reportProgress();
+  };
+  const inTime = <T>(promise: Promise<T>, idleUntil?: SampleIndex): Promise<T> =>
+    passTime(promise, { onStep, idleUntil });
   return {
     capabilities: link.capabilities,
     events$,
