@@ -16,6 +16,9 @@ export type LedgerRecord =
   | EnsembleNotFoundRecord
   | DetectorLevelsRecord
   | SessionEnded
+  | ForecastRecord
+  | ForecastScoreRecord
+  | StoppedRecord
   | RestRecord
   | ExperimentEnded
   | InterruptedRecord
@@ -190,6 +193,86 @@ export interface SessionEnded {
   readonly freeEnergy?: number;
   readonly errX?: number;
   readonly errW?: number;
+}
+
+/**
+ * What was forecast of all later sessions from the initial ones. It stands before the first of them, after the rest.
+ * Selectivity in x of each ensemble, (n)(later sessions), to four decimals.
+ */
+export interface ForecastRecord {
+  readonly type: 'forecast';
+  /** The last initial session. */
+  readonly session: number;
+  /** Names the method with its constants. */
+  readonly method: string;
+  /** Share of the sessions that the bands claim to hold. */
+  readonly level: number;
+  /** Futures that the bands were taken from. */
+  readonly draws: number;
+  /** False where the stimuli of later sessions could not be known. */
+  readonly isKnownAhead: boolean;
+  readonly published: RecordedBand;
+  readonly empirical: RecordedBand;
+  /** (n) mean over the initial sessions */
+  readonly initialMean: readonly number[];
+}
+
+export interface RecordedBand {
+  readonly centre: readonly (readonly number[])[];
+  readonly low: readonly (readonly number[])[];
+  readonly high: readonly (readonly number[])[];
+}
+
+/** How a later session came out against its forecast; follows its `session-ended`. */
+export interface ForecastScoreRecord {
+  readonly type: 'forecast-score';
+  readonly session: number;
+  /** (n) selectivity in x; null where the session has no trial with the source on, or none with it off */
+  readonly selectivity: readonly (number | null)[];
+  readonly published: RecordedBandScore;
+  readonly empirical: RecordedBandScore;
+  /** Mean squared error, so far, of taking the mean of the initial sessions for a forecast. */
+  readonly initialMeanError: number | null;
+}
+
+export interface RecordedBandScore {
+  /** (n) null where there was nothing to score */
+  readonly inside: readonly (boolean | null)[];
+  /** Values inside, of `scored`, over ensembles and the later sessions so far. */
+  readonly insideSoFar: number;
+  readonly scored: number;
+  /** Mean squared error of the centre so far. */
+  readonly error: number | null;
+}
+
+/** Rules that end an experiment before its last session. */
+export const STOP_RULES = ['selectivityReached', 'drift', 'deadCulture'] as const;
+
+export type StopRule = (typeof STOP_RULES)[number];
+
+/** What a stop rule looks at. */
+export const STOP_MEASURES = [
+  'selectivity',
+  'x-selectivity',
+  'mean-count',
+  'mean-count-share',
+  'silent-share',
+] as const;
+
+export type StopMeasure = (typeof STOP_MEASURES)[number];
+
+/** A stop rule of the experiment file ended the experiment; the record of its end follows. */
+export interface StoppedRecord {
+  readonly type: 'stopped';
+  /** The last session carried out. */
+  readonly session: number;
+  readonly rule: StopRule;
+  readonly measure: StopMeasure;
+  /** In the last session. */
+  readonly value: number;
+  readonly limit: number;
+  /** Sessions in a row that it took. */
+  readonly sessions: number;
 }
 
 export interface RestRecord {

@@ -29,6 +29,22 @@ export function rowCount(table: ResponseTable): number {
   return table.sessions * table.trialsPerSession;
 }
 
+/** The first sessions of a table: views into its arrays, or the table itself where that is all. */
+export function firstSessions(table: ResponseTable, sessions: number): ResponseTable {
+  if (sessions === table.sessions) return table;
+  const rows = sessions * table.trialsPerSession;
+  return {
+    ...table,
+    sessions,
+    sources: table.sources.subarray(0, rows * table.sourceCount),
+    inputs: table.inputs.subarray(0, rows * table.inputCount),
+    counts: table.counts.subarray(0, rows * table.electrodeCount),
+    ...(table.blindFraction !== undefined && {
+      blindFraction: table.blindFraction.subarray(0, rows * table.electrodeCount),
+    }),
+  };
+}
+
 /**
  * Checks that the arrays have the shapes that the sizes claim and that sources and inputs are 0 or 1.
  *

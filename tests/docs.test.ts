@@ -72,8 +72,8 @@ describe('the documentation', () => {
     }
     const plain = (text: string): string => text.replaceAll(/\s+/g, ' ').trim();
     const readme = plain(readFileSync(join(packageFolder(), 'README.md'), 'utf8'));
-    const lines = printed.join('').split('\n').slice(0, 4).map(plain);
-    expect(lines).toHaveLength(4);
+    const lines = printed.join('').split('\n').slice(0, 5).map(plain);
+    expect(lines).toHaveLength(5);
     for (const line of lines) expect(readme).toContain(line);
   });
 

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { MeaError } from '../../protocols/errors.js';
 import type { Link, LinkHandler, Transport } from '../../protocols/mea-link/link.js';
@@ -41,11 +42,17 @@ export async function startThreadedDevice({ program, ...options }: ThreadedDevic
     toDevice: createFifoMemory(TO_DEVICE_BYTES),
     fromDevice: createFifoMemory(FROM_DEVICE_BYTES),
   };
-  const worker = new Worker(program ?? new URL('./device-thread.js', import.meta.url), { workerData: data });
+  const worker = new Worker(program ?? compiledProgram(), { workerData: data });
   await once(worker, 'message');
   // A program that fails may end without having closed it.
   worker.unref();
   return new ThreadedDevice(worker, data);
+}
+
+/** The thread's program: beside this module, or, where that runs from its source, among what was built. */
+function compiledProgram(): URL {
+  const beside = new URL('./device-thread.js', import.meta.url);
+  return existsSync(beside) ? beside : new URL('../../dist/sim-device/thread/device-thread.js', import.meta.url);
 }
 
 /**

@@ -1,7 +1,9 @@
 import { isMeaError, MeaError } from '../../protocols/errors.js';
 import type { ResponseTable } from '../../protocols/responses.js';
 import { analyseCulture, type AnalysisOptions, type EnergyEvidence } from '../model/analysis.js';
+import { FORECAST_NAMES, type ScoredForecast } from '../model/forecast-score.js';
 import { writeWholeFile } from '../recording/whole-file.js';
+import { coverageWords } from '../report/words.js';
 import { toFitOutput, type FitOutput, type NamedAnalysis } from '../report/fit-output.js';
 
 /** Bytes of a text file. */
@@ -61,6 +63,7 @@ function describeAnalysis({ file, index, analysis }: NamedAnalysis): string {
     lines.push(
       `  free energy ${arrays.freeEnergy[0]!.toFixed(1)} -> ${arrays.freeEnergy[last - 1]!.toFixed(1)} nats; ${energyWords(energy)}`,
       `  error of the prediction ${lastErrors.published!.toFixed(4)}, constant mean ${lastErrors.constantMean!.toFixed(4)}${repeat}, empirical ${lastErrors.empirical!.toFixed(4)}`,
+      ...forecastLines(outcome.forecast),
     );
   }
   const { counts } = verdict;
@@ -69,6 +72,13 @@ function describeAnalysis({ file, index, analysis }: NamedAnalysis): string {
     : 'not measured';
   lines.push(`  selectivity ${gain}; verdict: ${verdict.answer} (${verdict.reason})`);
   return `${lines.join('\n')}\n`;
+}
+
+function forecastLines(forecast: ScoredForecast | undefined): readonly string[] {
+  if (forecast === undefined) return [];
+  const { band, score } = forecast;
+  const words = FORECAST_NAMES.map((name) => `${name} ${coverageWords(score[name], band.level)}`);
+  return [`  selectivity in x inside the ${(100 * band.level).toFixed(0)} % band forecast of it: ${words.join('; ')}`];
 }
 
 function energyWords({ staticShare, beatsStatic }: EnergyEvidence): string {

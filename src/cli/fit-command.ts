@@ -5,6 +5,7 @@ import { setImmediate } from 'node:timers/promises';
 import { MeaError } from '../../protocols/errors.js';
 import type { ResponseTable } from '../../protocols/responses.js';
 import { toRecordedTable } from '../closed-loop/recorded-table.js';
+import { describeStop } from '../closed-loop/stop-rules.js';
 import { ownBaselineOf, type AnalysisMode, type Baseline, type CultureAnalysis } from '../model/analysis.js';
 import type { ElectrodeChoice } from '../model/electrode-choice.js';
 import { estimateMixing } from '../model/mixing-estimate.js';
@@ -129,7 +130,9 @@ function readRun(path: string, command: FitCommand, io: CliIo): NamedCulture {
   });
   if (table.sessions < experiment.sessions) {
     const left = trialsLeftOut === 0 ? '' : `; ${trialsLeftOut} trials of an unfinished session are left out`;
-    io.stderr(`meactl: ${path} holds ${table.sessions} of ${experiment.sessions} sessions${left}\n`);
+    const stop = ledger.records.find((record) => record.type === 'stopped');
+    const why = stop === undefined ? '' : ` (${describeStop(stop)})`;
+    io.stderr(`meactl: ${path} holds ${table.sessions} of ${experiment.sessions} sessions${why}${left}\n`);
   }
   return {
     file: path,

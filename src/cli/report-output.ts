@@ -1,7 +1,9 @@
-import type { LatencyRecord } from '../../protocols/ledger.js';
+import type { LatencyRecord, StoppedRecord } from '../../protocols/ledger.js';
 import type { TrialSourceDescription } from '../../protocols/trial.js';
 import type { Experiment } from '../closed-loop/experiment.js';
+import { describeStop } from '../closed-loop/stop-rules.js';
 import type { NamedAnalysis } from '../report/fit-output.js';
+import { capitalise } from '../report/format.js';
 import { renderReport } from '../report/render-report.js';
 
 /**
@@ -14,8 +16,10 @@ export function reportOfRun(run: {
   readonly analysis: NamedAnalysis;
   /** Shown where a device took its time. */
   readonly latency?: LatencyRecord | undefined;
+  /** The stop rule that ended it. */
+  readonly stopped?: StoppedRecord | undefined;
 }): string {
-  const { experiment, source, analysis, latency } = run;
+  const { experiment, source, analysis, latency, stopped } = run;
   const { culture } = experiment;
   const emulated = source.provenance === 'emulated';
   return renderReport({
@@ -34,6 +38,7 @@ export function reportOfRun(run: {
         'Sessions',
         `${experiment.sessions} of ${experiment.trials} trials, ${experiment.initialSessions} of them initial`,
       ],
+      ...(stopped === undefined ? [] : [['Ended early', capitalise(describeStop(stopped))] as const]),
       ['Sources', `${experiment.sources}, mixing ${experiment.mixing}, patterns ${experiment.patterns}`],
       ['Rest', `${experiment.rest.seconds} s between sessions (${experiment.rest.status})`],
       ['Device', source.device],

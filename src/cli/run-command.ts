@@ -1,16 +1,19 @@
 import { existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { MeaError } from '../../protocols/errors.js';
-import type { ArmingRecord, LedgerSink } from '../../protocols/ledger.js';
+import type { ArmingRecord, LedgerRecord, LedgerSink } from '../../protocols/ledger.js';
 import type { ResumableSource, TrialSource } from '../../protocols/trial.js';
 import { createContinuedSource, createReplaySource } from '../../drivers/replay-source.js';
 import { systemClock } from '../clock.js';
 import { createContinuingSink } from '../closed-loop/compare-ledger.js';
 import { experimentSchema, type Experiment } from '../closed-loop/experiment.js';
+import { forecastInThread } from '../closed-loop/forecast-in-thread.js';
 import { mixedSourcePolicy } from '../closed-loop/pattern-policy.js';
 import { paceSource } from '../closed-loop/paced-source.js';
 import { catchUp, countedTrials, toRecordedRun, type RecordedRun } from '../closed-loop/recorded-run.js';
+import { forecastHere } from '../closed-loop/publish-forecast.js';
 import { rigSchema, stimulatedElectrodes, type Rig } from '../closed-loop/rig.js';
+import { describeStop } from '../closed-loop/stop-rules.js';
 import { assertFitting, runExperiment, type ExperimentResult } from '../closed-loop/run-experiment.js';
 import { readNewestLatency } from '../recording/latency-reader.js';
 import { deferLedgerWriter, openLedgerWriter, type LedgerWriter } from '../recording/ledger-writer.js';
@@ -230,8 +233,13 @@ async function continueRun(
   const recorded = readRecordedExperiment(folder);
   const { ledger, experiment, rig } = recorded;
   const hasEnded = ledger.records.some((record) => record.type === 'experiment-ended');
-  if (hasEnded && existsSync(folder.result) && (existsSync(folder.report) || !command.report)) {
-    throw new MeaError('bad-input', { what: 'The run is finished; there is nothing to resume', where: folder.path });
+  if (hasEnded && (isReported(folder, command) || isTooShort(ledger.records, experiment))) {
+    const stop = ledger.records.find((record) => record.type === 'stopped');
+    throw new MeaError('bad-input', {
+      what: 'The run is finished; there is nothing to resume',
+      ...(stop !== undefined && { got: `a run that was ${describeStop(stop)}` }),
+      where: folder.path,
+    });
   }
   if (ledger.tornBytes > 0) {
     io.stderr(`meactl: the last record was cut off (${ledger.tornBytes} bytes); its trial is carried out again\n`);
@@ -314,6 +322,16 @@ async function openLive(
   return { source: command.realTime ? paceSource(emulator, systemClock(), io.signal) : emulator };
 }
 
+/** True when the results of a run are there, as far as they are wanted. */
+function isReported({ result, report }: RunFolder, command: RunCommand): boolean {
+  return existsSync(result) && (existsSync(report) || !command.report);
+}
+
+/** True when a stop rule ended a run before there was anything to analyse. */
+function isTooShort(records: readonly LedgerRecord[], { initialSessions }: Experiment): boolean {
+  return records.some((record) => record.type === 'stopped' && record.session < initialSessions);
+}
+
 interface Restoration {
   readonly run: RecordedRun;
   readonly position: { readonly trials: number; readonly rests: number };
@@ -346,6 +364,8 @@ async function carryOut(session: RunSession, command: RunCommand, io: CliIo): Pr
       clock: systemClock(),
       signal: io.signal,
       batchTrials: command.batch,
+      // Where time is virtual nothing waits for this thread, and starting another costs more than it gains.
+      forecast: rig.device === 'mea-link' || command.realTime ? forecastInThread() : forecastHere,
     });
     for (;;) {
       const step = await run.next();
@@ -364,9 +384,15 @@ async function carryOut(session: RunSession, command: RunCommand, io: CliIo): Pr
 
 async function writeOutcome(
   { folder, experiment, source }: RunSession,
-  { table }: ExperimentResult,
+  { table, forecast, stopped }: ExperimentResult,
   { command, io }: { readonly command: RunCommand; readonly io: CliIo },
 ): Promise<void> {
+  if (stopped !== undefined) io.stderr(`meactl: ${describeStop(stopped)}\n`);
+  if (table.sessions <= experiment.initialSessions) {
+    io.stderr(`meactl: it ended within the initial sessions, so that there is nothing to analyse\n`);
+    io.stdout(command.json ? '' : `recording: ${folder.path}\n`);
+    return;
+  }
   const analysis = analyseNamed(
     table,
     { file: 'ledger.jsonl', index: 0 },
@@ -376,6 +402,7 @@ async function writeOutcome(
       mixing: experiment.mixing,
       baseline: experiment.baseline === 'own' ? 'own' : { value: experiment.baseline, source: 'given' },
       choice: experiment.ensembleElectrodes,
+      forecast,
     },
   );
   // What an earlier attempt left is replaced: it is the same, or cut short.
@@ -384,7 +411,7 @@ async function writeOutcome(
   if (command.report) {
     const { reportOfRun } = await import('./report-output.js');
     const latency = readNewestLatency(folder.latency);
-    const report = reportOfRun({ experiment, source: source.description, analysis, latency });
+    const report = reportOfRun({ experiment, source: source.description, analysis, latency, stopped });
     await writeWholeFile(folder.report, encode(report), { overwrite });
   }
   if (command.json) {

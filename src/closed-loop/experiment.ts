@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { CULTURE_CONDITIONS, CULTURE_PARAMETER_NAMES, PLASTICITY_NAMES } from '../../protocols/culture-names.js';
 import { ELECTRODE_CHOICES } from '../model/electrode-choice.js';
 import type { ExperimentDesign } from '../model/model-run.js';
+import { stopSectionSchema } from './stop-section.js';
 
 const CONFIRMATION = z.enum(['confirmed', 'unconfirmed']);
 
@@ -88,6 +89,9 @@ export const experimentSchema = z
       .describe(
         'A treatment of a culture on a rig: a fact that a person confirms, with `--treatment-lot` and `--treatment-applied`. The emulator has conditions instead, under `culture`.',
       ),
+    stop: stopSectionSchema
+      .default({})
+      .describe('Rules that end the experiment before its last session, after a session; each is off where absent.'),
     culture: z
       .strictObject({
         parameters: z.enum(CULTURE_PARAMETER_NAMES).default('ctrl').describe('Parameter set of the emulated culture.'),

@@ -10,6 +10,8 @@ export interface PatternPolicy {
    * least one and at most the rest of the session.
    */
   nextTrials(session: number, from: number): StimulusPattern;
+  /** The whole pattern of a later session; absent where it depends on responses. */
+  later?(session: number): StimulusPattern;
 }
 
 /**
@@ -28,6 +30,7 @@ export function mixedSourcePolicy(experiment: Experiment): PatternPolicy {
   const frozen = experiment.patterns === 'frozen' ? draw(0) : undefined;
   return {
     name: 'mixed-source',
+    later: (session) => frozen ?? draw(session),
     nextTrials(session, from) {
       const pattern = frozen ?? draw(session);
       return from === 0 ? pattern : patternTail(pattern, from);

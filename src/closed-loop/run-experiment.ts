@@ -1,7 +1,13 @@
 import type { Clock } from '../../protocols/clock.js';
 import { MeaError } from '../../protocols/errors.js';
-import { LEDGER_VERSION, type ArmingRecord, type LedgerSink, type SessionEnded } from '../../protocols/ledger.js';
-import { assertResponseTable, type ResponseTable } from '../../protocols/responses.js';
+import {
+  LEDGER_VERSION,
+  type ArmingRecord,
+  type LedgerSink,
+  type SessionEnded,
+  type StoppedRecord,
+} from '../../protocols/ledger.js';
+import { assertResponseTable, firstSessions, type ResponseTable } from '../../protocols/responses.js';
 import {
   isDetecting,
   isResumable,
@@ -21,6 +27,7 @@ import {
   type ObservedTrial,
   type OnlineModel,
 } from '../model/online-model.js';
+import type { ForecastBand } from '../model/forecast-band.js';
 import { tracePreference } from '../model/trace-selectivity.js';
 import { toDesign, type Experiment } from './experiment.js';
 import type { Rig } from './rig.js';
@@ -28,6 +35,9 @@ import { createLatencyMeter, type LatencyMeter } from './latency-meter.js';
 import type { PatternPolicy } from './pattern-policy.js';
 import { alignPlan, noteUncounted, sampleOf, whyUncounted, type PlannedTrial, type TrialPlan } from './trial-plan.js';
 import { assertAnswer, toTrialRecord } from './trial-record.js';
+import { forecastHere, toForecastInput, toForecastRecord, toScoreRecord, type Forecaster } from './publish-forecast.js';
+import { figuresOf, initialFiguresOf } from './session-figures.js';
+import { createStopWatch, type StopWatch } from './stop-rules.js';
 
 /** What an experiment needs. All of it is injected: the engine knows neither files nor devices nor wall time. */
 export interface ExperimentRun {
@@ -43,6 +53,8 @@ export interface ExperimentRun {
   readonly signal: AbortSignal;
   /** Most trials handed to the source at once; results do not depend on it. The rest of the session by default. */
   readonly batchTrials?: number | undefined;
+  /** Computes the forecast of the later sessions; in this thread by default. Results do not depend on where. */
+  readonly forecast?: Forecaster | undefined;
 }
 
 /** How far an experiment has come, after each trial. */
@@ -54,15 +66,22 @@ export interface ExperimentProgress {
   readonly last: SessionEnded | undefined;
 }
 
-/** What an experiment leaves in memory: the responses, and the online model at its end. */
+/** What an experiment leaves in memory: the responses of the sessions carried out, and the online model at its end. */
 export interface ExperimentResult {
   readonly table: ResponseTable;
   readonly model: OnlineModel;
+  /** What was forecast; undefined where nothing could be. */
+  readonly forecast: ForecastBand | undefined;
+  /** The stop rule that ended it; undefined where it went on to its last session. */
+  readonly stopped: StoppedRecord | undefined;
 }
 
 /**
  * Carries out an experiment: patterns from the policy, responses from the source, every trial through the online model
- * and into the ledger, a rest between sessions. Yields after each trial.
+ * and into the ledger, a rest between sessions. Yields after each trial. A stop rule of the experiment ends it after a session.
+ *
+ * The forecast is computed from the end of the initial sessions on, during the rest, and recorded before the first session
+ * that it is about: that session does not begin before.
  *
  * A trial whose stimulus did not go out as asked, or whose window nobody saw, does not count: it is written down and carried
  * out again, at most `maxRepeats` times. A source that ends a batch early, because trials must come later than planned, is
@@ -86,6 +105,7 @@ export async function* runExperiment(
     ...(arming !== undefined && { arming }),
   });
   for (let session = 0; session < experiment.sessions; session++) {
+    await publishForecast(run, state);
     if (isAborted(run, session, 0)) return undefined;
     state.plan.firstSample = source.nextSample();
     ledger.append({ type: 'session-started', session, atSample: state.plan.firstSample });
@@ -100,11 +120,13 @@ export async function* runExperiment(
       }
     }
     await finishSession(run, state, session);
+    if (state.stopped !== undefined) break;
     if (session < experiment.sessions - 1) await rest(run, session);
   }
-  ledger.append({ type: 'experiment-ended', trials: experiment.sessions * experiment.trials });
-  assertResponseTable(state.table, 'the experiment');
-  return { table: state.table, model: state.model };
+  const table = firstSessions(state.table, state.model.sessionsEnded);
+  ledger.append({ type: 'experiment-ended', trials: table.sessions * experiment.trials });
+  assertResponseTable(table, 'the experiment');
+  return { table, model: state.model, forecast: state.forecast, stopped: state.stopped };
 }
 
 interface RunState {
@@ -117,7 +139,12 @@ interface RunState {
   pending: PendingBatch | undefined;
   /** Batches in a row that the source ended without a trial. */
   emptyBatches: number;
+  readonly stopWatch: StopWatch | undefined;
   last: SessionEnded | undefined;
+  /** On its way from the end of the initial sessions to the beginning of the next one. */
+  pendingForecast: Promise<ForecastBand | undefined> | undefined;
+  forecast: ForecastBand | undefined;
+  stopped: StoppedRecord | undefined;
 }
 
 /** Patterns that were decided. */
@@ -174,7 +201,11 @@ function prepare({ experiment, source, clock }: ExperimentRun): RunState {
     plan: { periodSamples: Math.round(experiment.trialPeriodS * sampleRateHz), firstSample: 0 },
     pending: undefined,
     emptyBatches: 0,
+    stopWatch: createStopWatch(experiment.stop),
     last: undefined,
+    pendingForecast: undefined,
+    forecast: undefined,
+    stopped: undefined,
   };
 }
 
@@ -305,13 +336,41 @@ async function finishSession(run: ExperimentRun, state: RunState, session: numbe
   latency.startUpdate();
   endOnlineSession(model);
   latency.endUpdate();
-  if (session === experiment.initialSessions - 1) appendCalibration(run, model, session);
+  if (session === experiment.initialSessions - 1) {
+    appendCalibration(run, model, session);
+    startForecast(run, state);
+  }
   const levels = isDetecting(source) ? source.detectorLevels() : undefined;
   if (levels !== undefined) ledger.append({ type: 'detector-levels', session, ...levels });
   state.last = describeSession(state, session);
   ledger.append(state.last);
+  if (state.forecast !== undefined) ledger.append(toScoreRecord(state.forecast, model));
+  if (state.stopWatch !== undefined) {
+    const initial = session < experiment.initialSessions ? undefined : initialFiguresOf(state);
+    state.stopped = state.stopWatch.next(figuresOf(state.last, state), initial);
+    if (state.stopped !== undefined) ledger.append(state.stopped);
+  }
   const stagesUs = isTimed(source) ? await source.stageLatencies() : undefined;
   ledger.appendLatency({ ...latency.summarise(session), ...(stagesUs !== undefined && { stagesUs }) });
+}
+
+function startForecast({ forecast = forecastHere, policy, signal }: ExperimentRun, state: RunState): void {
+  if (state.model.calibration?.type !== 'calibrated') return;
+  state.pendingForecast = forecast(toForecastInput(state.model, policy), signal);
+  // A run that is stopped or fails before the forecast is wanted leaves nobody to hear of its error.
+  state.pendingForecast.catch(() => undefined);
+}
+
+async function publishForecast({ ledger, signal }: ExperimentRun, state: RunState): Promise<void> {
+  if (state.pendingForecast === undefined) return;
+  try {
+    state.forecast = await state.pendingForecast;
+  } catch (error) {
+    if (!signal.aborted || error !== signal.reason) throw error;
+  }
+  state.pendingForecast = undefined;
+  if (signal.aborted || state.forecast === undefined) return;
+  ledger.append(toForecastRecord(state.forecast, state.model.sessionsEnded - 1));
 }
 
 function appendCalibration({ ledger }: ExperimentRun, { calibration, run }: OnlineModel, session: number): void {

@@ -17,6 +17,9 @@ import type { BaselineSource } from './culture-comparison.js';
 import { findLeftOut, maskOf, meanBlindShares, type ElectrodeChoice, type LeftOut } from './electrode-choice.js';
 import { predictEmpirically } from './empirical-predictor.js';
 import { jaccardIndex, chooseEnsembles } from './ensembles.js';
+import { forecastBand, type ForecastBand } from './forecast-band.js';
+import { scoreForecast, type ScoredForecast } from './forecast-score.js';
+import { selectivityBySession } from './forecast-input.js';
 import { fitPublished, publishedTraces, tracesOf, type EnsembleTraces } from './fit-published.js';
 import {
   finalJointLikelihood,
@@ -91,6 +94,8 @@ export interface FittedCulture {
   readonly initialSelectivity: number;
   readonly comparison: Comparison;
   readonly energy: EnergyEvidence;
+  /** The forecast of selectivity in x with its bands, and what came; in `causal` alone, and where one could be made. */
+  readonly forecast: ScoredForecast | undefined;
 }
 
 /** Errors of the prediction and of its comparators. */
@@ -135,6 +140,8 @@ export interface AnalysisOptions {
   readonly baseline: Baseline | 'own';
   /** Electrodes that ensembles may hold; `seen` by default. */
   readonly choice?: ElectrodeChoice | undefined;
+  /** What a run forecast; computed from the initial sessions where absent. */
+  readonly forecast?: ForecastBand | undefined;
 }
 
 /** The design behind a table of responses. */
@@ -190,7 +197,7 @@ export function analyseCulture(table: ResponseTable, options: AnalysisOptions): 
   };
   if (fit.type === 'ensemble-not-found')
     return { ...shared, ensembles: fit.ensembles, outcome: notFound(fit.ensembles) };
-  return { ...shared, ensembles: fit.culture.ensembles, outcome: assess(table, fit, options.mode) };
+  return { ...shared, ensembles: fit.culture.ensembles, outcome: assess(table, fit, options) };
 }
 
 /** Baseline B of a condition: the mean of its cultures' own baselines; cultures without both ensembles have none. */
@@ -266,8 +273,9 @@ function notFound(ensembles: readonly (readonly number[])[]): EnsembleNotFound {
   return { type: 'ensemble-not-found', missing: ensembles.flatMap((members, a) => (isEmpty(members) ? [a] : [])) };
 }
 
-function assess(table: ResponseTable, { culture, baseline, run }: Fit, mode: AnalysisMode): FittedCulture {
+function assess(table: ResponseTable, { culture, baseline, run }: Fit, options: AnalysisOptions): FittedCulture {
   const { design, arrays } = run;
+  const { mode } = options;
   const phi = run.phi!;
   return {
     type: 'fitted',
@@ -286,7 +294,36 @@ function assess(table: ResponseTable, { culture, baseline, run }: Fit, mode: Ana
       inputs: table.inputs,
       baseline: baseline.value,
     }),
+    forecast:
+      mode === 'causal' ? judgeForecast(run, { table, states: culture.states, given: options.forecast }) : undefined,
   };
+}
+
+/** The forecast that a run published, or the one that it would have, against the sessions that came. */
+function judgeForecast(
+  { design, arrays }: ModelRun,
+  { table, states, given }: ForecastData,
+): ScoredForecast | undefined {
+  const { sessions, trialsPerSession: trials, initialSessions, sourceCount } = design;
+  const [rows, known] = [sessions * trials, initialSessions * trials];
+  const stretch = (first: number, end: number): Float64Array => {
+    const x = new Float64Array(sourceCount * (end - first));
+    for (let a = 0; a < sourceCount; a++) x.set(arrays.x.subarray(a * rows + first, a * rows + end), a * (end - first));
+    return x;
+  };
+  const band =
+    given ?? forecastBand({ design, x: stretch(0, known), inputs: table.inputs, states, isKnownAhead: true });
+  if (band === undefined) return undefined;
+  return scoreForecast(band, {
+    initial: selectivityBySession({ ...design, x: stretch(0, known), states }),
+    later: selectivityBySession({ ...design, x: stretch(known, rows), states: states.subarray(known) }),
+  });
+}
+
+interface ForecastData {
+  readonly table: ResponseTable;
+  readonly states: Uint8Array;
+  readonly given: ForecastBand | undefined;
 }
 
 function compare(data: ComparisonData): Comparison {

@@ -26,6 +26,11 @@ export interface ComparisonData {
   readonly inputs: Uint8Array;
 }
 
+/** What predictors need that look at stimuli and responses alone. */
+export interface StimulusData extends Pick<ComparisonData, 'design' | 'inputs'> {
+  readonly arrays: Pick<ModelArrays, 'x'>;
+}
+
 /** True when every session shows the same stimuli in the same order. */
 export function isPatternRepeated(inputs: Uint8Array, sessions: number): boolean {
   const width = inputs.length / sessions;
@@ -47,7 +52,7 @@ export function predictConstantMean({ design, arrays }: ComparisonData): Float64
 }
 
 /** (n, T K) mean over the initial sessions of the response to the trial at the same place of the pattern. */
-export function predictRepeatMean({ design, arrays }: ComparisonData): Float64Array {
+export function predictRepeatMean({ design, arrays }: StimulusData): Float64Array {
   const { trialsPerSession: trials, sessions, initialSessions, sourceCount } = design;
   const rows = sessions * trials;
   const out = new Float64Array(arrays.x.length);

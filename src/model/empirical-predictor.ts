@@ -1,5 +1,5 @@
 import { CholeskyDecomposition, Matrix } from 'ml-matrix';
-import type { ComparisonData } from './comparators.js';
+import type { StimulusData } from './comparators.js';
 import { isPatternRepeated, predictRepeatMean } from './comparators.js';
 
 /** What the empirical predictor was able to do with this experiment. */
@@ -19,7 +19,7 @@ export const RIDGE_PENALTIES: readonly number[] = [1, 10, 100, 1000];
  * pattern repeats; where it does not, ridge regression of x on the stimulus o, the number of pulses squared and whether
  * there was any. It predicts the response, not the learning.
  */
-export function predictEmpirically(data: ComparisonData): EmpiricalPrediction {
+export function predictEmpirically(data: StimulusData): EmpiricalPrediction {
   if (isPatternRepeated(data.inputs, data.design.sessions)) {
     return { method: 'repeat-mean', penalty: undefined, predicted: predictRepeatMean(data) };
   }
@@ -27,7 +27,7 @@ export function predictEmpirically(data: ComparisonData): EmpiricalPrediction {
 }
 
 /** Ridge on the stimulus, penalty chosen inside the initial sessions. */
-function predictWithRidge(data: ComparisonData): EmpiricalPrediction {
+function predictWithRidge(data: StimulusData): EmpiricalPrediction {
   const { design } = data;
   const features = stimulusFeatures(data);
   const calibration = design.initialSessions * design.trialsPerSession;
@@ -56,7 +56,7 @@ interface RidgeModel {
 }
 
 /** (rows, J + 2): o, n^2 and [n > 0], where n is the number of pulses. */
-function stimulusFeatures({ design, inputs }: ComparisonData): Features {
+function stimulusFeatures({ design, inputs }: StimulusData): Features {
   const inputCount = design.sourceCount * design.inputsPerBlock;
   const width = inputCount + 2;
   const rows = design.sessions * design.trialsPerSession;
@@ -74,7 +74,7 @@ function stimulusFeatures({ design, inputs }: ComparisonData): Features {
   return { width, values };
 }
 
-function choosePenalty(data: ComparisonData, split: PenaltySplit): number {
+function choosePenalty(data: StimulusData, split: PenaltySplit): number {
   const { design, arrays } = data;
   const rows = design.sessions * design.trialsPerSession;
   let best = RIDGE_PENALTIES[0]!;

@@ -77,7 +77,7 @@ export function endSession(core: StreamingCore): SessionOutcome {
 const LEAST_PRIOR = 1e-6;
 
 /** Threshold factors from calibration: phi1 = ln of the mean response over the given sessions, phi0 = ln of one minus it. */
-export function thresholdFactors(outcomes: readonly SessionOutcome[]): ThresholdFactors {
+export function thresholdFactors(outcomes: readonly Pick<SessionOutcome, 'on' | 'trials'>[]): ThresholdFactors {
   const n = outcomes[0]!.on.length;
   const phi1 = new Float64Array(n);
   const phi0 = new Float64Array(n);

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { hertz, milliseconds } from '../../protocols/units.js';
-import type { LatencyRecord, LedgerRecord } from '../../protocols/ledger.js';
+import { STOP_MEASURES, STOP_RULES, type LatencyRecord, type LedgerRecord } from '../../protocols/ledger.js';
 
 const index = z.int().min(0);
 const numbers = z.array(z.number());
@@ -69,6 +69,14 @@ export const latencyRecordSchema = z.object({
   ),
 }) satisfies z.ZodType<LatencyRecord>;
 
+const band = z.object({ centre: z.array(numbers), low: z.array(numbers), high: z.array(numbers) });
+const bandScore = z.object({
+  inside: z.array(z.boolean().nullable()),
+  insideSoFar: index,
+  scored: index,
+  error: z.number().nullable(),
+});
+
 /** Schema of one line of a ledger. */
 export const ledgerRecordSchema = z.discriminatedUnion('type', [
   z.object({
@@ -133,6 +141,34 @@ export const ledgerRecordSchema = z.discriminatedUnion('type', [
     freeEnergy: z.exactOptional(z.number()),
     errX: z.exactOptional(z.number()),
     errW: z.exactOptional(z.number()),
+  }),
+  z.object({
+    type: z.literal('forecast'),
+    session: index,
+    method: z.string(),
+    level: z.number(),
+    draws: index,
+    isKnownAhead: z.boolean(),
+    published: band,
+    empirical: band,
+    initialMean: numbers,
+  }),
+  z.object({
+    type: z.literal('forecast-score'),
+    session: index,
+    selectivity: z.array(z.number().nullable()),
+    published: bandScore,
+    empirical: bandScore,
+    initialMeanError: z.number().nullable(),
+  }),
+  z.object({
+    type: z.literal('stopped'),
+    session: index,
+    rule: z.enum(STOP_RULES),
+    measure: z.enum(STOP_MEASURES),
+    value: z.number(),
+    limit: z.number(),
+    sessions: z.int().min(1),
   }),
   z.object({ type: z.literal('rest'), session: index, seconds: z.number().min(0) }),
   z.object({ type: z.literal('experiment-ended'), trials: index }),

@@ -1,6 +1,7 @@
-import type { CultureAnalysis } from '../model/analysis.js';
+import type { CultureAnalysis, FittedCulture } from '../model/analysis.js';
 import { energyFigure } from './energy-figure.js';
-import { renderFigure } from './figure.js';
+import { renderFigure, type Figure } from './figure.js';
+import { forecastFigure } from './forecast-figure.js';
 import { capitalise } from './format.js';
 import { markup, NO_MARKUP, type Markup } from './markup.js';
 import { predictionFigure } from './prediction-figure.js';
@@ -36,7 +37,7 @@ export function renderCulture({ name, number, anchor, analysis }: CultureSection
   const { outcome } = analysis;
   const isFitted = outcome.type === 'fitted';
   const figures = isFitted
-    ? FIGURES.map((figure, i) => renderFigure(figure(analysis, outcome), `Figure ${number}.${i + 1}`))
+    ? figuresOf(analysis, outcome).map((figure, i) => renderFigure(figure, `Figure ${number}.${i + 1}`))
     : NO_MARKUP;
   const notFound = isFitted
     ? NO_MARKUP
@@ -45,4 +46,13 @@ export function renderCulture({ name, number, anchor, analysis }: CultureSection
 <h2 id="${anchor}-name">${name}</h2>
 ${notFound}${renderVerdict(analysis)}${figures}</section>
 `;
+}
+
+/** The forecast comes last: not every culture has one, and the others keep their numbers. */
+function figuresOf(analysis: CultureAnalysis, fitted: FittedCulture): readonly Figure[] {
+  const { forecast } = fitted;
+  return [
+    ...FIGURES.map((figure) => figure(analysis, fitted)),
+    ...(forecast === undefined ? [] : [forecastFigure(analysis, forecast)]),
+  ];
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ELECTRODE_CHOICES } from '../model/electrode-choice.js';
 import type { CultureAnalysis, FittedCulture } from '../model/analysis.js';
+import { judgeCoverage, type ForecastName, type ScoredForecast } from '../model/forecast-score.js';
 
 const number = z.number();
 const perSession = z.array(number);
@@ -23,6 +24,18 @@ const curve = z.strictObject({
 });
 
 const firstAndLast = z.strictObject({ first: number, last: number, gain: number });
+
+const series = z.array(z.array(number.nullable()));
+
+const forecastBand = z.strictObject({
+  centre: z.array(perSession),
+  low: z.array(perSession),
+  high: z.array(perSession),
+  inside: z.int().min(0).describe('Values inside the band, over ensembles and sessions.'),
+  scored: z.int().min(0).describe('Values that it was held against.'),
+  holds: z.enum(['fewer', 'as many', 'more']).nullable().describe('Share inside against the level, within 0.05.'),
+  error: number.nullable().describe('Mean squared error of the centre.'),
+});
 
 const fittedCulture = {
   baseline: optional(number).describe('B in spikes per trial.'),
@@ -78,6 +91,20 @@ const fittedCulture = {
         .describe('Mean static fall as a share of the observed one; null where the free energy does not fall.'),
     }),
   ).describe('What the fall of the free energy is worth.'),
+  forecast: optional(
+    z.strictObject({
+      method: z.string().describe('Names the method with its constants.'),
+      level: number.describe('Share of the sessions that the bands claim to hold.'),
+      draws: z.int().min(1).describe('Futures that the bands were taken from.'),
+      isKnownAhead: z.boolean().describe('Whether the stimuli of later sessions were known when it was made.'),
+      observed: series.describe('Per ensemble and later session; null where a session cannot tell.'),
+      published: forecastBand.describe('The published prediction run on its own output.'),
+      empirical: forecastBand.describe('The culture goes on as in the last initial session, and drifts.'),
+      initialMeanError: number.nullable().describe('Mean squared error of the mean over the initial sessions.'),
+    }),
+  ).describe(
+    'Selectivity in x (own source on less off) forecast for every session after the initial ones, from those alone; null in mode `published`.',
+  ),
 };
 
 const culture = z.strictObject({
@@ -197,6 +224,7 @@ const NOT_FITTED = {
   skill: null,
   comparators: null,
   surrogates: null,
+  forecast: null,
 } as const;
 
 type FittedKeys = keyof typeof NOT_FITTED;
@@ -251,5 +279,31 @@ function toFitted({ design }: CultureAnalysis, fitted: FittedCulture): Pick<Cult
       beatsStatic: energy.beatsStatic,
       staticShare: energy.staticShare ?? null,
     },
+    forecast: toForecast(fitted.forecast),
+  };
+}
+
+function toForecast(forecast: ScoredForecast | undefined): CultureOutput['forecast'] {
+  if (forecast === undefined) return null;
+  const { band, later, score } = forecast;
+  const copy = (rows: readonly (readonly number[])[]): number[][] => rows.map((values) => [...values]);
+  const bandOf = (name: ForecastName): NonNullable<CultureOutput['forecast']>[ForecastName] => ({
+    centre: copy(band[name].centre),
+    low: copy(band[name].low),
+    high: copy(band[name].high),
+    inside: score[name].insideSoFar,
+    scored: score[name].scored,
+    holds: judgeCoverage(score[name], band.level) ?? null,
+    error: score[name].error,
+  });
+  return {
+    method: band.method,
+    level: band.level,
+    draws: band.draws,
+    isKnownAhead: band.isKnownAhead,
+    observed: later.map((values) => values.map((value) => (Number.isFinite(value) ? value : null))),
+    published: bandOf('published'),
+    empirical: bandOf('empirical'),
+    initialMeanError: score.initialMeanError,
   };
 }

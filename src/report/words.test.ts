@@ -1,12 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import type { Comparison, EnergyEvidence } from '../model/analysis.js';
+import type { SelectivityBand } from '../model/forecast-band.js';
+import { scoreForecast, type ScoredForecast } from '../model/forecast-score.js';
 import type { EnergyCurve } from '../model/surrogates.js';
 import type { Verdict } from '../model/verdict.js';
 import {
   baselineWords,
   compareErrors,
+  coverageWords,
   energyWords,
   errorWords,
+  forecastWords,
   notFoundWords,
   phiNote,
   predictionWords,
@@ -174,5 +178,46 @@ describe('words about the verdict and its grounds', () => {
       { firstName: 'sessions 1–10', lastName: 'sessions 91–100' },
     );
     expect(words).toContain('from 1.69 to 1.80 in ensemble 1 and from 1.91 to – in ensemble 2');
+  });
+});
+
+describe('words about a forecast', () => {
+  const band = (low: number, high: number): SelectivityBand => ({
+    centre: [[0.5, 0.5]],
+    low: [[low, low]],
+    high: [[high, high]],
+  });
+  const forecast = (later: readonly number[]): ScoredForecast =>
+    scoreForecast(
+      {
+        method: 'selectivity-1',
+        level: 0.9,
+        draws: 10,
+        isKnownAhead: true,
+        published: band(0.45, 0.55),
+        empirical: band(0, 1),
+        initialMean: [0.4],
+      },
+      { initial: [[0, 0.4]], later: [later] },
+    );
+
+  it('say where a band does not hold what it claims', () => {
+    const words = forecastWords(forecast([0.2, 0.5]));
+    expect(words).toContain(
+      '1 of 2 sessions in ensemble 1 lie inside the 90 % band of the published prediction: fewer than the band claims',
+    );
+    expect(words).toContain(
+      '2 of 2 sessions in ensemble 1 lie inside the 90 % band of the empirical forecast: more than the band claims',
+    );
+    expect(words).toContain('published 0.0450, empirical 0.0450, mean of the initial sessions 0.0250');
+  });
+
+  it('do not judge what was never scored', () => {
+    const unscored = forecast([Number.NaN, Number.NaN]);
+    expect(forecastWords(unscored)).toContain('0 of 0 sessions in ensemble 1');
+    expect(forecastWords(unscored)).toContain('there is nothing to hold it against');
+    expect(forecastWords(unscored)).not.toContain('NaN');
+    expect(coverageWords(unscored.score.empirical, 0.9)).toBe('nothing to score');
+    expect(coverageWords({ inside: [], insideSoFar: 9, scored: 10, error: 0 }, 0.9)).toBe('9 of 10 (as it claims)');
   });
 });

@@ -1,4 +1,11 @@
 import type { Baseline, Comparison, CultureAnalysis, EnergyEvidence, GroupStability } from '../model/analysis.js';
+import {
+  FORECAST_NAMES,
+  insideBand,
+  judgeCoverage,
+  type BandScore,
+  type ScoredForecast,
+} from '../model/forecast-score.js';
 import type { Verdict } from '../model/verdict.js';
 import { formatFixed, formatNats, formatNumber, formatShare, listInWords } from './format.js';
 
@@ -78,6 +85,40 @@ export function weightCourseWords({
     `and ${difference(predicted)} it as predicted.`
   );
 }
+
+/** `41 of 90 (fewer than it claims)`: how many values a band held. */
+export function coverageWords(score: BandScore, level: number): string {
+  const word = judgeCoverage(score, level);
+  if (word === undefined) return 'nothing to score';
+  const judgement = { fewer: 'fewer than it claims', 'as many': 'as it claims', more: 'more than it claims' }[word];
+  return `${score.insideSoFar} of ${score.scored} (${judgement})`;
+}
+
+/** What came of the forecasts and their bands. */
+export function forecastWords({ band, later, score }: ScoredForecast): string {
+  const level = `${formatFixed(100 * band.level, 0)} %`;
+  const sentences = FORECAST_NAMES.map((name) => {
+    const inside = insideBand(band[name], later);
+    const each = inside.map((values, a) => {
+      const scored = values.filter((value) => value !== undefined);
+      return `${scored.filter(Boolean).length} of ${scored.length} sessions in ensemble ${a + 1}`;
+    });
+    const word = judgeCoverage(score[name], band.level);
+    const judgement =
+      word === undefined
+        ? 'there is nothing to hold it against'
+        : { fewer: 'fewer than the band claims', 'as many': 'as the band claims', more: 'more than the band claims' }[
+            word
+          ];
+    return `${listInWords(each)} lie inside the ${level} band of the ${FORECAST_TITLES[name]}: ${judgement}.`;
+  });
+  const { published, empirical, initialMeanError } = score;
+  const errors = `Squared error of the forecast selectivity: published ${formatNumber(published.error ?? undefined)}, empirical ${formatNumber(empirical.error ?? undefined)}, mean of the initial sessions ${formatNumber(initialMeanError ?? undefined)}.`;
+  return [...sentences.toReversed(), errors].join(' ');
+}
+
+/** Plain names of the forecasts with a band. */
+const FORECAST_TITLES = { published: 'published prediction', empirical: 'empirical forecast' } as const;
 
 /** Plain names of the predictors. */
 export const PREDICTOR_NAMES = {
