@@ -1,4 +1,4 @@
-import type { Delivery, StageLatencies, TrialSourceDescription } from './trial.js';
+import type { Delivery, DeliveryDoubts, StageLatencies, TrialSourceDescription } from './trial.js';
 
 /**
  * The trial ledger: what happened in an experiment, in order, one record per trial and event. Sessions and trials count
@@ -97,9 +97,9 @@ export interface TrialRecord {
 
 /**
  * Why a trial is no data: its stimulus came late, was refused or went missing; the device did something else than asked, or
- * at another sample; or no electrode could see the whole response window.
+ * at another sample; no electrode could see the whole response window; or electrodes showed another stimulus than the device told.
  */
-export type UncountedReason = 'late' | 'refused' | 'missing' | 'other-delivery' | 'off-time' | 'unseen';
+export type UncountedReason = 'late' | 'refused' | 'missing' | 'other-delivery' | 'off-time' | 'unseen' | 'doubted';
 
 /** A trial that does not count. The same trial is carried out again, later. */
 export interface TrialUncountedRecord {
@@ -113,6 +113,8 @@ export interface TrialUncountedRecord {
   readonly delivery: Delivery;
   readonly deliveredSample: number;
   readonly window: readonly [number, number];
+  /** Of a `doubted` one: what its electrodes showed. */
+  readonly doubt?: DeliveryDoubts;
 }
 
 /** A trial, and those after it in the session, come later than planned; or by a clock of the device that began anew. */

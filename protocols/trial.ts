@@ -36,8 +36,18 @@ export interface TrialResponse {
   readonly blindFraction?: Float32Array;
   /** The same before the stimulus; absent where the source has counts of the response window alone. */
   readonly baseline?: BaselineCounts;
+  /** What the electrodes showed otherwise than the device told; absent where they did not, or nobody looked. */
+  readonly doubt?: DeliveryDoubts;
   /** First sample that went into this response, and the first after the last; absent where there were no samples. */
   readonly usedSamples?: readonly [first: SampleIndex, end: SampleIndex];
+}
+
+/** Electrodes whose signal does not fit the stimulus that the device says it delivered. */
+export interface DeliveryDoubts {
+  /** Pulsed, without an artefact. */
+  readonly missing: readonly number[];
+  /** With an artefact, far from every pulsed one. */
+  readonly unexpected: readonly number[];
 }
 
 /** Spikes in a window before a stimulus. */

@@ -32,6 +32,13 @@ const CULTURE = {
 const TRIALS = 24;
 const PERIOD = 20_000;
 
+/** Of the emulator's 4 x 4 electrodes. */
+const ARTEFACTS = {
+  aboveUv: 1000,
+  reachUm: 2.9,
+  positions: Array.from({ length: 16 }, (_, e) => ({ xUm: e % 4, yUm: Math.floor(e / 4) })),
+};
+
 interface Opened {
   readonly source: DetectingSource;
   readonly truth: readonly TruthRecord[];
@@ -41,16 +48,23 @@ async function open({
   blockFrames = 200,
   limits = {},
   faults = [],
+  isJudged = false,
+  stuckChannels = [],
   change = (rig) => rig,
 }: {
   readonly blockFrames?: number;
   readonly limits?: Partial<SafetyProfile>;
   readonly faults?: readonly string[];
+  /** Whether delivery is judged from the signal. */
+  readonly isJudged?: boolean;
+  /** Channels that keep their last value. */
+  readonly stuckChannels?: readonly number[];
   /** Puts something between the rig and the source. */
   readonly change?: (rig: VirtualRig) => SignalRig;
 } = {}): Promise<Opened> {
   const truth: TruthRecord[] = [];
   const rig = createEmulatedRig({ culture: CULTURE, onTruth: (record) => truth.push(record) });
+  for (const channel of stuckChannels) rig.setChannelFault(channel, 'stuck');
   const device = new EmulatedDevice({
     rig,
     settings: DEFAULT_DEVICE_SETTINGS,
@@ -67,7 +81,7 @@ async function open({
         device.advance(ticks);
       },
     },
-    { detector: { deadMs: 0.8 } },
+    { detector: { deadMs: 0.8 }, ...(isJudged && { delivery: ARTEFACTS }) },
   );
   const source = await openSignalSource(change(virtual), {
     stimulatedElectrodes: rig.stimulatedElectrodes,
@@ -219,6 +233,25 @@ describe('trials on a rig, from voltages', () => {
     });
     await expect(carryOut(source, requestsFor(source))).rejects.toThrow('pulsed other electrodes');
     await source.close();
+  });
+
+  it('are doubted where a pulsed electrode shows no artefact, and only there', async () => {
+    const { source: sound } = await open({ isJudged: true });
+    const judged = await carryOut(sound, requestsFor(sound));
+    await sound.close();
+    expect(judged.filter(({ doubt }) => doubt !== undefined)).toEqual([]);
+    const { source } = await open({ isJudged: true, stuckChannels: [7] });
+    const [stuck] = source.description.stimulatedElectrodes.filter((electrode) => electrode === 7);
+    expect(stuck).toBe(7);
+    const input = source.description.stimulatedElectrodes.indexOf(7);
+    const requests = requestsFor(source);
+    const responses = await carryOut(source, requests);
+    await source.close();
+    const isPulsed = requests.map(({ inputs }) => inputs[input] === 1);
+    expect(isPulsed.filter((is) => is).length).toBeGreaterThan(3);
+    responses.forEach(({ doubt }, k) => {
+      expect(doubt, `trial ${k}`).toEqual(isPulsed[k] === true ? { missing: [7], unexpected: [] } : undefined);
+    });
   });
 
   it('are the same again, and in blocks of any length', async () => {

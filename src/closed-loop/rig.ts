@@ -59,6 +59,23 @@ export const rigSchema = z
     detection: detectionSectionSchema
       .default(DEFAULT_DETECTION)
       .describe('How spikes are found in voltages; the counts of an emulator without voltages do not need it.'),
+    artefact: z
+      .strictObject({
+        aboveUv: z
+          .number()
+          .positive()
+          .describe(
+            'An electrode shows an artefact when it spans more than this around a pulse, in microvolts: far above its spikes, below what your pulses leave.',
+          ),
+        reachPitches: z
+          .number()
+          .positive()
+          .describe('So far from a pulsed electrode others may show its artefact, in distances between neighbours.'),
+      })
+      .optional()
+      .describe(
+        "How delivery is judged from the signal: a trial does not count, and is repeated, when a pulsed electrode shows no artefact, or one far from every pulsed electrode does. Without it delivery is the device's word alone.",
+      ),
     pulse: z
       .strictObject({
         amplitudeUa: UNKNOWN_OR_POSITIVE.describe('Pulse amplitude in microamperes; null while nobody has found it.'),

@@ -341,6 +341,7 @@ describe('an answer that is not data', () => {
       }),
       'off-time',
     ],
+    ['electrodes that show another stimulus', () => ({ doubt: { missing: [3], unexpected: [] } }), 'doubted'],
     ['a window that nobody saw', () => ({ blindFraction: new Float32Array(64).fill(0.02) }), 'unseen'],
   ];
 

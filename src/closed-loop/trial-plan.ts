@@ -64,6 +64,7 @@ export function whyUncounted(request: TrialRequest, response: TrialResponse): Un
   if (delivery === 'late' || delivery === 'refused' || delivery === 'missing') return delivery;
   if (delivery !== wanted) return 'other-delivery';
   if (response.deliveredSample !== request.atSample) return 'off-time';
+  if (response.doubt !== undefined) return 'doubted';
   return blindFraction?.every((share) => share > MAX_BLIND_SHARE) === true ? 'unseen' : undefined;
 }
 
@@ -78,7 +79,7 @@ export function noteUncounted(
   { request, response, reason, attempt, maxRepeats }: UncountedTrial,
 ): void {
   const { session, trial, atSample } = request;
-  const { delivery, deliveredSample, window } = response;
+  const { delivery, deliveredSample, window, doubt } = response;
   ledger.append({
     type: 'trial-uncounted',
     session,
@@ -89,6 +90,7 @@ export function noteUncounted(
     delivery,
     deliveredSample,
     window,
+    ...(doubt !== undefined && { doubt }),
   });
   if (attempt <= maxRepeats) return;
   throw new MeaError('bad-input', {

@@ -50,7 +50,7 @@ export function toTrialResponse(record: TrialRecord): TrialResponse {
 
 /** The response that did not count: what its electrodes had was not kept. */
 export function toFailedResponse(record: TrialUncountedRecord, electrodes: number): TrialResponse {
-  const { session, trial, reason, delivery, deliveredSample, window } = record;
+  const { session, trial, reason, delivery, deliveredSample, window, doubt } = record;
   return {
     session,
     trial,
@@ -58,6 +58,7 @@ export function toFailedResponse(record: TrialUncountedRecord, electrodes: numbe
     deliveredSample: sampleIndex(deliveredSample),
     window: toRange(window),
     counts: new Uint16Array(electrodes),
+    ...(doubt !== undefined && { doubt }),
     ...(reason === 'unseen' && { blindFraction: new Float32Array(electrodes).fill(1) }),
   };
 }

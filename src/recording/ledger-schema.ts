@@ -94,11 +94,12 @@ export const ledgerRecordSchema = z.discriminatedUnion('type', [
     session: index,
     trial: index,
     attempt: z.int().min(1),
-    reason: z.enum(['late', 'refused', 'missing', 'other-delivery', 'off-time', 'unseen']),
+    reason: z.enum(['late', 'refused', 'missing', 'other-delivery', 'off-time', 'unseen', 'doubted']),
     atSample: index,
     delivery,
     deliveredSample: index,
     window: z.tuple([index, index]),
+    doubt: z.exactOptional(z.object({ missing: z.array(index), unexpected: z.array(index) })),
   }),
   z.object({
     type: z.literal('rescheduled'),

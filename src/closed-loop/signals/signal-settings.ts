@@ -12,7 +12,7 @@ const AFTER_SETTLING_MS = 1000;
 const BLOCK_MS = 10;
 
 /** How a rig's voltages are looked at. */
-export function toLoopSettings({ responseWindowMs, detection }: Rig): RigLoopSettings {
+export function toLoopSettings({ responseWindowMs, detection, artefact, array }: Rig): RigLoopSettings {
   const [first, end] = responseWindowMs;
   const { bandHz, threshold, polarity, deadMs, reference, excluded } = detection;
   return {
@@ -29,6 +29,17 @@ export function toLoopSettings({ responseWindowMs, detection }: Rig): RigLoopSet
         baselineMs: 1000 * Math.max(detection.settleS, detection.baselineS),
       },
     },
+    ...(artefact !== undefined && {
+      delivery: {
+        aboveUv: artefact.aboveUv,
+        // Distances count in pitches here.
+        reachUm: artefact.reachPitches,
+        positions: Array.from({ length: array.rows * array.columns }, (_, electrode) => ({
+          xUm: electrode % array.columns,
+          yUm: Math.floor(electrode / array.columns),
+        })),
+      },
+    }),
     windows: { responseMs: [milliseconds(first), milliseconds(end)] },
   };
 }

@@ -3,6 +3,7 @@ import type { SafetyProfile } from '../../../protocols/stimulation/safety-profil
 import type { StimPattern } from '../../../protocols/stimulation/stim-pattern.js';
 import type {
   Delivery,
+  DeliveryDoubts,
   DetectingSource,
   DetectorLevels,
   StageLatencies,
@@ -20,6 +21,7 @@ import {
   type Seconds,
 } from '../../../protocols/units.js';
 import type { RigEvent, RigStimulusRefused } from '../../pipeline/events/rig-event.js';
+import type { DeliveryDoubt } from '../../pipeline/trials/delivery-judge.js';
 import { toTrialResponse, type WindowedResponse } from '../../pipeline/trials/windowed-response.js';
 import type { SignalRig } from './signal-rig.js';
 
@@ -87,6 +89,8 @@ class SignalSource implements DetectingSource {
   /** The newest sample of the device. */
   #now = 0;
   #rests = 0;
+  /** (stimulus id) what the electrodes showed otherwise than the device told, since the last trial. */
+  readonly #doubts = new Map<number, DeliveryDoubts>();
   /** Called when the device has got further. */
   #onMove: (() => void) | undefined;
   #failure: Error | undefined;
@@ -184,7 +188,9 @@ class SignalSource implements DetectingSource {
     const idleUntil = sampleIndex(this.#next - this.#samplesOf(LEAD_MS));
     const response = await this.#pass(this.#responseTo(outcome.stimulusId, signal), idleUntil);
     this.#assertPulsed(response, { inputs, where });
-    return toTrialResponse(response, { session, trial });
+    const doubt = this.#doubts.get(outcome.stimulusId);
+    this.#doubts.clear();
+    return { ...toTrialResponse(response, { session, trial }), ...(doubt !== undefined && { doubt }) };
   }
 
   /** @throws MeaError `link` when the device says that it pulsed other electrodes than it was asked to */
@@ -346,7 +352,13 @@ class SignalSource implements DetectingSource {
       this.#beginAt(event.toSample, AFTER_REST_MS);
     } else if (type === 'windowed-response') this.#takeResponse(event);
     else if (type === 'detector-levels') this.#takeLevels(event);
+    else if (type === 'delivery-doubted') this.#takeDoubt(event);
     else this.#followTrouble(event);
+  }
+
+  #takeDoubt({ stimulusId, missing, unexpected }: DeliveryDoubt): void {
+    this.#doubts.set(stimulusId, { missing, unexpected });
+    if (this.#doubts.size > MAX_EARLY) this.#doubts.delete(this.#doubts.keys().next().value!);
   }
 
   #takeLevels({ atSample, noise, noiseUv, thresholdsUv }: DetectorLevels): void {

@@ -6,6 +6,7 @@ import type { DecimatedTrace } from '../operators/trace-decimator.js';
 import type { SpikeRates } from '../operators/rate-counter.js';
 import type { FireCause } from '../rules/fire-rule.js';
 import type { SnippetBatch } from '../snippet-store.js';
+import type { DeliveryDoubt } from '../trials/delivery-judge.js';
 import type { WindowedResponse } from '../trials/windowed-response.js';
 import type { EventLatency } from './latency-recorder.js';
 import type { SpikesEvent, StimulusScheduled } from './pipeline-event.js';
@@ -74,6 +75,7 @@ export type PlainEvent =
   | RigStimulusScheduled
   | RigStimulusRefused
   | DetectorLevelsEvent
+  | DeliveryDoubt
   | OverrunEvent;
 
 /** Everything that a rig has to say, in one order. */
@@ -104,6 +106,7 @@ const PLAIN_TYPES: Readonly<Record<PlainEvent['type'], true>> = {
   'stimulus-refused': true,
   overrun: true,
   'detector-levels': true,
+  'delivery-doubted': true,
 };
 
 /** True for an event of one of the known types; its other fields are the writer's word, for both are one program. */

@@ -112,10 +112,13 @@ describe('decimated traces', () => {
     expect(first!.maxima).toEqual(before);
   });
 
-  it.each([{ samplesPerPoint: 0 }, { pointsPerTrace: Number.NaN }, { pointsPerTrace: 2e6 }, { channels: [3] }, { channels: [-1] }])(
-    'are refused %o',
-    (bad) => {
-      expect(() => new TraceDecimator({ ...OPTIONS, ...bad }).push(blockAt(0, 10))).toThrow('of the decimated traces');
-    },
-  );
+  it.each([
+    { samplesPerPoint: 0 },
+    { pointsPerTrace: Number.NaN },
+    { pointsPerTrace: 2e6 },
+    { channels: [3] },
+    { channels: [-1] },
+  ])('are refused %o', (bad) => {
+    expect(() => new TraceDecimator({ ...OPTIONS, ...bad }).push(blockAt(0, 10))).toThrow('of the decimated traces');
+  });
 });

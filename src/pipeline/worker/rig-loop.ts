@@ -14,6 +14,7 @@ import type { PipelineEvent, StimulusScheduled } from '../events/pipeline-event.
 import type { RigEvent } from '../events/rig-event.js';
 import { decimate } from '../operators/decimate.js';
 import { detectSpikes } from '../operators/detect-spikes.js';
+import { judgeDeliveries } from '../operators/judge-deliveries.js';
 import { noteDetected, noteReceived, noteSettled } from '../operators/note-latency.js';
 import { shareEvents } from '../operators/share-events.js';
 import { spikeRates } from '../operators/spike-rates.js';
@@ -172,6 +173,8 @@ export class RigLoop {
       shareEvents(),
     );
     const streams: readonly Observable<RigEvent>[] = [
+      // Before the trial's result, whatever the cut into blocks: doubts are told long before its window ends.
+      ...this.#judge(events$),
       merge(events$, this.#scheduled$).pipe(
         trialResponses({
           ...settings.windows,
@@ -216,6 +219,17 @@ export class RigLoop {
     for (const stream$ of streams) stream$.subscribe({ next: this.#options.onEvent, error });
     if (this.#failure !== undefined) throw toError(this.#failure.reason);
     this.#isSetUp = true;
+  }
+
+  #judge(events$: Observable<PipelineEvent>): readonly Observable<RigEvent>[] {
+    const { device, settings } = this.#options;
+    const { channels, sampleRateHz, gainUvPerBit } = device.capabilities;
+    const { delivery, detector } = settings;
+    if (delivery === undefined) return [];
+    assertSame('channels', channels, delivery.positions.length);
+    const durationSamplesOf = (stimulusId: number): number => this.#account.lengthOf(stimulusId);
+    const excluded = detector?.excluded;
+    return [events$.pipe(judgeDeliveries({ ...delivery, sampleRateHz, gainUvPerBit, excluded, durationSamplesOf }))];
   }
 
   #follow({ name, when, pattern, leadMs, maxUnanswered = 4 }: RigRule, events$: Observable<PipelineEvent>): void {

@@ -4,6 +4,7 @@ import type { Hertz, Milliseconds } from '../../../protocols/units.js';
 import type { DecimateOptions } from '../operators/trace-decimator.js';
 import type { FireRuleOptions } from '../rules/fire-rule.js';
 import type { SpikePipelineSettings } from '../spike-pipeline.js';
+import type { DeliveryJudgeOptions } from '../trials/delivery-judge.js';
 import type { TrialWindowOptions } from '../trials/window-settings.js';
 
 /** A closed loop's rule as data: when these electrodes fire within a time, deliver a pattern. */
@@ -44,6 +45,8 @@ export interface RigLoopSettings {
   readonly detector?: RigDetector | undefined;
   readonly windows?: Omit<TrialWindowOptions, 'electrodes' | 'sampleRateHz'> | undefined;
   readonly rules?: readonly RigRule[] | undefined;
+  /** How delivery is judged from the signal; it is not by default. */
+  readonly delivery?: Omit<DeliveryJudgeOptions, 'sampleRateHz' | 'gainUvPerBit' | 'excluded'> | undefined;
   readonly streams?: RigStreams | undefined;
   /** Of the driver, see there; what is not said is its default. The token of an arming is always random. */
   readonly driver?: Omit<Partial<DriverOptions>, 'randomBytes'> | undefined;
