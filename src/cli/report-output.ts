@@ -1,10 +1,27 @@
 import type { LatencyRecord, StoppedRecord } from '../../protocols/ledger.js';
 import type { TrialSourceDescription } from '../../protocols/trial.js';
+import type { ResponseTable } from '../../protocols/responses.js';
 import type { Experiment } from '../closed-loop/experiment.js';
+import type { Rig } from '../closed-loop/rig.js';
 import { describeStop } from '../closed-loop/stop-rules.js';
+import type { ArrayOfRun } from '../report/array-map-figure.js';
 import type { NamedAnalysis } from '../report/fit-output.js';
 import { capitalise } from '../report/format.js';
 import { renderReport } from '../report/render-report.js';
+
+/** The electrodes of a rig, and the pulses that the trials of a table gave them. */
+export function toArrayOfRun({ array: { rows, columns }, pulse }: Rig, table: ResponseTable): ArrayOfRun {
+  const pulses = new Float64Array(rows * columns);
+  const { inputs, inputCount, stimulatedElectrodes = [] } = table;
+  for (let i = 0; i < inputs.length; i++) {
+    const electrode = stimulatedElectrodes[i % inputCount];
+    if (electrode !== undefined) pulses[electrode]! += inputs[i]!;
+  }
+  const { amplitudeUa, phaseWidthUs } = pulse;
+  const chargePerPulseNc =
+    amplitudeUa === null || phaseWidthUs === null ? undefined : (2 * amplitudeUa * phaseWidthUs) / 1000;
+  return { rows, columns, pulses, chargePerPulseNc };
+}
 
 /**
  * The report of a run. But for the host times of a device it depends on experiment, source and responses alone, so the same
@@ -14,12 +31,14 @@ export function reportOfRun(run: {
   readonly experiment: Experiment;
   readonly source: TrialSourceDescription;
   readonly analysis: NamedAnalysis;
+  /** Where electrodes lie, and what they were given. */
+  readonly array: ArrayOfRun;
   /** Shown where a device took its time. */
   readonly latency?: LatencyRecord | undefined;
   /** The stop rule that ended it. */
   readonly stopped?: StoppedRecord | undefined;
 }): string {
-  const { experiment, source, analysis, latency, stopped } = run;
+  const { experiment, source, analysis, array, latency, stopped } = run;
   const { culture } = experiment;
   const emulated = source.provenance === 'emulated';
   return renderReport({
@@ -30,6 +49,7 @@ export function reportOfRun(run: {
       {
         name: emulated ? `emulated ${culture.parameters}, seed ${experiment.seed}` : experiment.name,
         analysis: analysis.analysis,
+        array,
       },
     ],
     facts: [

@@ -248,7 +248,8 @@ async function continueRun(
   const losses = { count: 0 };
   const position = { trials: run.trials.responses.length, rests: run.rests };
   const { source: live, arming } = hasEnded
-    ? { source: createReplaySource(run.trials) }
+    ? // All that is left is the report, of what was recorded from that source.
+      { source: { ...createReplaySource(run.trials), description: recorded.source } }
     : await openLive({ folder, recorded, run, position, losses }, command, io);
   const counted = countedTrials(run.records).length;
   const [session, trial] = [Math.floor(counted / experiment.trials), counted % experiment.trials];
@@ -383,7 +384,7 @@ async function carryOut(session: RunSession, command: RunCommand, io: CliIo): Pr
 }
 
 async function writeOutcome(
-  { folder, experiment, source }: RunSession,
+  { folder, experiment, rig, source }: RunSession,
   { table, forecast, stopped }: ExperimentResult,
   { command, io }: { readonly command: RunCommand; readonly io: CliIo },
 ): Promise<void> {
@@ -409,9 +410,10 @@ async function writeOutcome(
   const overwrite = command.resume !== undefined;
   const output = await writeResult(folder.result, [analysis], { overwrite });
   if (command.report) {
-    const { reportOfRun } = await import('./report-output.js');
+    const { reportOfRun, toArrayOfRun } = await import('./report-output.js');
     const latency = readNewestLatency(folder.latency);
-    const report = reportOfRun({ experiment, source: source.description, analysis, latency, stopped });
+    const array = toArrayOfRun(rig, table);
+    const report = reportOfRun({ experiment, source: source.description, analysis, array, latency, stopped });
     await writeWholeFile(folder.report, encode(report), { overwrite });
   }
   if (command.json) {

@@ -16,7 +16,7 @@ import {
 import type { BaselineSource } from './culture-comparison.js';
 import { findLeftOut, maskOf, meanBlindShares, type ElectrodeChoice, type LeftOut } from './electrode-choice.js';
 import { predictEmpirically } from './empirical-predictor.js';
-import { jaccardIndex, chooseEnsembles } from './ensembles.js';
+import { chooseEnsembles, jaccardIndex, preferredSource, sourcePreferences, type SessionRange } from './ensembles.js';
 import { forecastBand, type ForecastBand } from './forecast-band.js';
 import { scoreForecast, type ScoredForecast } from './forecast-score.js';
 import { selectivityBySession } from './forecast-input.js';
@@ -67,11 +67,23 @@ export interface CultureAnalysis {
   readonly leftOut: LeftOut;
   /** (electrodes) mean share of the response windows that each could not see; undefined where all saw everything. */
   readonly blindShares: Float64Array | undefined;
+  readonly preferences: ElectrodePreferences;
   readonly stability: GroupStability;
   /** Mean evoked count per trial over all electrodes, states and the initial sessions. */
   readonly evokedRate: number;
   readonly verdict: Verdict;
   readonly outcome: FittedCulture | EnsembleNotFound;
+}
+
+/**
+ * (electrodes) mean count with one source on alone less that with another alone, spikes per trial: of two sources, the first
+ * less the second; of more, the preferred one less the mean of the others. NaN where no session can tell.
+ */
+export interface ElectrodePreferences {
+  /** Over the initial sessions. */
+  readonly first: Float64Array;
+  /** Over the last ones: as many, and none of those. */
+  readonly last: Float64Array;
 }
 
 /** At least one source has no electrode that prefers it: there is nothing to fit, and no number pretends otherwise. */
@@ -188,6 +200,13 @@ export function analyseCulture(table: ResponseTable, options: AnalysisOptions): 
     choice,
     leftOut: fit.leftOut,
     blindShares: meanBlindShares(table),
+    preferences: {
+      first: preferencesIn(offline.statistics, { first: 0, end: design.initialSessions }),
+      last: preferencesIn(offline.statistics, {
+        first: design.sessions - lastSessionCount(design),
+        end: design.sessions,
+      }),
+    },
     stability: groupStability(
       { ...offline.statistics, leftOut: maskOf(fit.leftOut, table.electrodeCount) },
       design.initialSessions,
@@ -411,6 +430,15 @@ function responsesByState(culture: EnsembleTraces, design: ExperimentDesign): Fl
     });
   }
   return sums.map((sum, i) => sum / seen[i % (states * sessions)]!);
+}
+
+function preferencesIn(statistics: SessionStatistics, range: SessionRange): Float64Array {
+  const isPair = statistics.states === 4;
+  return Float64Array.from({ length: statistics.electrodes }, (_, electrode) =>
+    isPair
+      ? sourcePreferences(statistics, electrode, range)[0]!
+      : preferredSource(statistics, electrode, range).preference,
+  );
 }
 
 function groupStability(statistics: SessionStatistics, initialSessions: number): GroupStability {

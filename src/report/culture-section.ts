@@ -1,4 +1,5 @@
 import type { CultureAnalysis, FittedCulture } from '../model/analysis.js';
+import { arrayMapFigure, type ArrayOfRun } from './array-map-figure.js';
 import { energyFigure } from './energy-figure.js';
 import { renderFigure, type Figure } from './figure.js';
 import { forecastFigure } from './forecast-figure.js';
@@ -20,6 +21,8 @@ export interface CultureSection {
   readonly number: number;
   readonly anchor: string;
   readonly analysis: CultureAnalysis;
+  /** Where its electrodes lie and what they were given; undefined where nobody knows. */
+  readonly array?: ArrayOfRun | undefined;
 }
 
 const FIGURES = [
@@ -33,12 +36,14 @@ const FIGURES = [
 ] as const;
 
 /** A culture's verdict and figures; without its ensembles, why there are none. */
-export function renderCulture({ name, number, anchor, analysis }: CultureSection): Markup {
+export function renderCulture({ name, number, anchor, analysis, array }: CultureSection): Markup {
   const { outcome } = analysis;
   const isFitted = outcome.type === 'fitted';
-  const figures = isFitted
-    ? figuresOf(analysis, outcome).map((figure, i) => renderFigure(figure, `Figure ${number}.${i + 1}`))
-    : NO_MARKUP;
+  // Those that not every culture has come last: the others keep their numbers.
+  const figures = [
+    ...(isFitted ? figuresOf(analysis, outcome) : []),
+    ...(array === undefined ? [] : [arrayMapFigure(analysis, array)]),
+  ].map((figure, i) => renderFigure(figure, `Figure ${number}.${i + 1}`));
   const notFound = isFitted
     ? NO_MARKUP
     : markup`<p class="not-found">${capitalise(notFoundWords(outcome.missing))}.</p>\n`;
@@ -48,7 +53,6 @@ ${notFound}${renderVerdict(analysis)}${figures}</section>
 `;
 }
 
-/** The forecast comes last: not every culture has one, and the others keep their numbers. */
 function figuresOf(analysis: CultureAnalysis, fitted: FittedCulture): readonly Figure[] {
   const { forecast } = fitted;
   return [

@@ -65,6 +65,28 @@ describe('renderReport', () => {
     expect(new Set(ids).size).toBe(ids.length);
   });
 
+  it('maps the array of a run: preferences at first and at last, pulses, and blind time where there is some', () => {
+    const pulses = new Float64Array(64).fill(12);
+    pulses[3] = 40;
+    const array = { rows: 8, columns: 8, pulses, chargePerPulseNc: 8 };
+    const figuresOf = (analysis: CultureAnalysis, run = array): Element[] => {
+      const html = renderReport({ title: 'A', provenance: 'real', cultures: [{ name: 'c', analysis, array: run }] });
+      expect(html).not.toMatch(UNFIT);
+      return Array.from(parseHTML(html).document.querySelectorAll('figure'));
+    };
+    const map = figuresOf(ordinaryAnalysis).at(-1)!;
+    expect(map.querySelector('h3')?.textContent).toBe('Figure 1.9. The array');
+    expect(map.querySelectorAll('svg.plot')).toHaveLength(3);
+    expect(map.querySelector('p.words')?.textContent).toContain('had 40 pulses, 0.320 uC in all (8.00 nC a pulse');
+    const blindShares = new Float64Array(64);
+    blindShares[5] = 0.25;
+    const blind = figuresOf({ ...ordinaryAnalysis, blindShares }).at(-1)!;
+    expect(blind.querySelectorAll('svg.plot')).toHaveLength(4);
+    expect(blind.textContent).toContain('1 of 64 electrodes were blind');
+    // Also of a culture without ensembles.
+    expect(figuresOf(silentAnalysis)).toHaveLength(1);
+  });
+
   it('escapes names, notes and facts', () => {
     const evil = `<script>alert("1 & '2'")</script>`;
     const html = renderReport({

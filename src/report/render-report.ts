@@ -1,7 +1,6 @@
 import type { LatencyRecord } from '../../protocols/ledger.js';
 import type { Provenance } from '../../protocols/trial.js';
-import type { CultureAnalysis } from '../model/analysis.js';
-import { renderCulture } from './culture-section.js';
+import { renderCulture, type CultureSection } from './culture-section.js';
 import { renderLatency } from './latency-table.js';
 import { markup, NO_MARKUP, type Markup } from './markup.js';
 import { renderPage } from './page.js';
@@ -13,7 +12,7 @@ export interface ReportInput {
   readonly title: string;
   /** Where the responses come from; `file`: read from a file that this program did not record. */
   readonly provenance: Provenance | 'file';
-  readonly cultures: readonly { readonly name: string; readonly analysis: CultureAnalysis }[];
+  readonly cultures: readonly Pick<CultureSection, 'name' | 'analysis' | 'array'>[];
   /** Paragraphs at the top. */
   readonly notes?: readonly string[];
   /** What was done, as pairs of label and value. */
@@ -28,7 +27,13 @@ export interface ReportInput {
  */
 export function renderReport(input: ReportInput): string {
   const { title, provenance, cultures, notes = [], facts = [], latency } = input;
-  const rows = cultures.map(({ name, analysis }, i) => ({ name, analysis, anchor: `culture-${i + 1}`, number: i + 1 }));
+  const rows = cultures.map(({ name, analysis, array }, i) => ({
+    name,
+    analysis,
+    array,
+    anchor: `culture-${i + 1}`,
+    number: i + 1,
+  }));
   const body = markup`<header>
 <h1>${title}</h1>
 <p class="provenance">${provenanceWords(provenance)}</p>
