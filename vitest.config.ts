@@ -11,6 +11,7 @@ const REAL_TIME = [
   'dead-man',
   'docker-compose',
   'emergency-stop',
+  'external-policy',
   'firmware-example',
   'rig-worker',
   'run-on-device',

@@ -89,6 +89,8 @@ export interface TrialRecord {
   readonly baseline?: BaselineRecord;
   /** First sample that went into the counts and the first after the last; absent where there were no samples. */
   readonly usedSamples?: readonly [number, number];
+  /** Why the pattern is not the policy's own: an event of the trial, in its record so that no crash can part the two. */
+  readonly fallback?: PolicyFallback;
   /** Provisional normalised response per ensemble, once calibrated. */
   readonly x?: readonly number[];
   /** Predicted response per ensemble, once calibrated. */
@@ -137,6 +139,14 @@ export interface SessionRestartedRecord {
   readonly trial: number;
   /** Absent where the device's clock began anew, and nobody knows. */
   readonly gapSamples?: number;
+}
+
+/** Why the fallback policy had to decide a trial in place of an external one. */
+export interface PolicyFallback {
+  /** No answer in time, or an answer that was refused. */
+  readonly cause: 'deadline' | 'bad-answer';
+  /** What was wrong, in words. */
+  readonly detail: string;
 }
 
 export interface BaselineRecord {

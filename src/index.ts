@@ -23,7 +23,13 @@ export { createReplaySource, type RecordedTrials } from '../drivers/replay-sourc
 export { systemClock, virtualClock } from './clock.js';
 export { experimentSchema, toDesign, type Experiment } from './closed-loop/experiment.js';
 export { rigSchema, stimulatedElectrodes, type Rig } from './closed-loop/rig.js';
-export { mixedSourcePolicy, type PatternPolicy } from './closed-loop/pattern-policy.js';
+export {
+  mixedSourcePolicy,
+  type PatternDecision,
+  type PatternPolicy,
+  type TrialHistory,
+} from './closed-loop/pattern-policy.js';
+export { createPolicy, type PolicyNeeds } from './closed-loop/policies/create-policy.js';
 export {
   runExperiment,
   type ExperimentProgress,

@@ -1,5 +1,6 @@
 import { isMeaError, MeaError } from '../../protocols/errors.js';
 import type { ResponseTable } from '../../protocols/responses.js';
+import type { FallbackCounts } from '../closed-loop/run-experiment.js';
 import { analyseCulture, type AnalysisOptions, type EnergyEvidence } from '../model/analysis.js';
 import { FORECAST_NAMES, type ScoredForecast } from '../model/forecast-score.js';
 import { writeWholeFile } from '../recording/whole-file.js';
@@ -35,11 +36,16 @@ export function withPlace<Result>(name: Pick<NamedAnalysis, 'file' | 'index'>, a
 export async function writeResult(
   path: string,
   analyses: readonly NamedAnalysis[],
-  options: { readonly overwrite: boolean },
+  { overwrite, fallbacks }: { readonly overwrite: boolean; readonly fallbacks?: FallbackCounts | undefined },
 ): Promise<FitOutput> {
-  const output = toFitOutput(analyses);
-  await writeWholeFile(path, encode(`${JSON.stringify(output, null, 1)}\n`), options);
+  const output = { ...toFitOutput(analyses), ...(fallbacks !== undefined && { fallbacks: { ...fallbacks } }) };
+  await writeWholeFile(path, encode(`${JSON.stringify(output, null, 1)}\n`), { overwrite });
   return output;
+}
+
+/** How many trials were not decided by the external policy, in words. */
+export function describeFallbacks({ deadline, badAnswer }: FallbackCounts): string {
+  return `fallback policy: ${deadline + badAnswer} trials (${deadline} without an answer in time, ${badAnswer} with a bad one)`;
 }
 
 /** A few lines for a person at the terminal, one culture after another. */

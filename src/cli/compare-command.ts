@@ -1,7 +1,12 @@
 import { dirname, normalize, resolve } from 'node:path';
 import { MeaError } from '../../protocols/errors.js';
 import { compareCultures } from '../model/compare-cultures.js';
-import type { CultureComparison, CultureRow, MetricValue } from '../model/culture-comparison.js';
+import {
+  CULTURE_METRICS,
+  type CultureComparison,
+  type CultureRow,
+  type MetricValue,
+} from '../model/culture-comparison.js';
 import { lastSessionCount } from '../model/model-run.js';
 import type { FitOutput } from '../report/fit-output.js';
 import { readConfigFile } from './config-file.js';
@@ -17,13 +22,44 @@ export interface CompareCommand {
 
 /** `meactl compare`: compares groups of cultures by stored results. */
 export async function compareCommand(command: CompareCommand, io: CliIo): Promise<ExitCode> {
-  const members = await listMembers(command.groups);
-  const read = (await Promise.all(members.map(readMember))).flat();
-  assertSameAnalysis(read);
-  const rows = read.map(({ row }) => row);
-  const comparison = compareCultures(rows, { seed: command.seed });
+  const comparison = compareCultures(await readRows(command.groups), { seed: command.seed });
   io.stdout(command.json ? `${JSON.stringify({ version: 1, ...comparison })}\n` : describeComparison(comparison));
   return EXIT.done;
+}
+
+/**
+ * The cultures of groups, as `meactl compare` takes them.
+ *
+ * @param groups NAME=RESULT.json[,...] for each group, or one study file
+ * @throws MeaError `bad-input` for results of unlike analyses; `missing` and `bad-format` for files
+ */
+export async function readRows(groups: readonly string[]): Promise<readonly CultureRow[]> {
+  const members = await listMembers(groups);
+  const read = (await Promise.all(members.map(readMember))).flat();
+  assertSameAnalysis(read);
+  return read.map(({ row }) => row);
+}
+
+/** The cultures' own values side by side, a column each. */
+export function describeRows(rows: readonly CultureRow[]): string {
+  const label = ({ label, unit }: (typeof CULTURE_METRICS)[number]): string => `${label} (${unit})`;
+  const width = Math.max(...CULTURE_METRICS.map((metric) => label(metric).length));
+  const columns = Math.max(10, ...rows.map(({ group }) => group.length)) + 2;
+  const line = (head: string, cells: readonly string[]): string =>
+    `${head.padEnd(width)}${cells.map((cell) => cell.padStart(columns)).join('')}\n`;
+  const cell = (value: MetricValue | undefined): string => (typeof value === 'number' ? value.toPrecision(3) : '-');
+  const body = CULTURE_METRICS.map((metric) =>
+    line(
+      label(metric),
+      rows.map(({ values }) => cell(values[metric.name])),
+    ),
+  );
+  return (
+    line(
+      '',
+      rows.map(({ group }) => group),
+    ) + body.join('')
+  );
 }
 
 interface Member extends StudyMember {
@@ -129,7 +165,8 @@ function toRow(culture: Culture, member: Member): CultureRow {
   };
 }
 
-function describeComparison(comparison: CultureComparison): string {
+/** What a comparison says, in sentences. */
+export function describeComparison(comparison: CultureComparison): string {
   const lines = [
     `groups: ${comparison.groups.map(({ group, cultures }) => `${group} (${cultures} cultures)`).join(', ')}`,
   ];

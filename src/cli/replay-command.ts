@@ -2,11 +2,11 @@ import { createReplaySource } from '../../drivers/replay-source.js';
 import { isMeaError } from '../../protocols/errors.js';
 import { systemClock } from '../clock.js';
 import { createComparingSink, type ComparingSink } from '../closed-loop/compare-ledger.js';
-import { mixedSourcePolicy } from '../closed-loop/pattern-policy.js';
 import { toRecordedRun, type RecordedRun } from '../closed-loop/recorded-run.js';
 import { runExperiment } from '../closed-loop/run-experiment.js';
 import { openRunFolder } from '../recording/run-folder.js';
 import { EXIT, type CliIo, type ExitCode } from './io.js';
+import { recordedPolicy } from './open-policy.js';
 import { createPause } from './pause.js';
 import { readRecordedExperiment, type RecordedExperiment } from './recorded-experiment.js';
 
@@ -66,7 +66,7 @@ async function repeat(
     experiment,
     rig,
     arming,
-    policy: mixedSourcePolicy(experiment),
+    policy: recordedPolicy(experiment, run.records, undefined),
     source: createReplaySource(run.trials),
     ledger: sink,
     clock: systemClock(),

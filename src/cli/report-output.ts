@@ -1,6 +1,7 @@
 import type { LatencyRecord, StoppedRecord } from '../../protocols/ledger.js';
 import type { TrialSourceDescription } from '../../protocols/trial.js';
 import type { ResponseTable } from '../../protocols/responses.js';
+import type { FallbackCounts } from '../closed-loop/run-experiment.js';
 import type { Experiment } from '../closed-loop/experiment.js';
 import type { Rig } from '../closed-loop/rig.js';
 import { describeStop } from '../closed-loop/stop-rules.js';
@@ -8,6 +9,7 @@ import type { ArrayOfRun } from '../report/array-map-figure.js';
 import type { NamedAnalysis } from '../report/fit-output.js';
 import { capitalise } from '../report/format.js';
 import { renderReport } from '../report/render-report.js';
+import { describeFallbacks } from './analysis-output.js';
 
 /** The electrodes of a rig, and the pulses that the trials of a table gave them. */
 export function toArrayOfRun({ array: { rows, columns }, pulse }: Rig, table: ResponseTable): ArrayOfRun {
@@ -33,17 +35,19 @@ export function reportOfRun(run: {
   readonly analysis: NamedAnalysis;
   /** Where electrodes lie, and what they were given. */
   readonly array: ArrayOfRun;
+  readonly fallbacks?: FallbackCounts | undefined;
   /** Shown where a device took its time. */
   readonly latency?: LatencyRecord | undefined;
   /** The stop rule that ended it. */
   readonly stopped?: StoppedRecord | undefined;
 }): string {
-  const { experiment, source, analysis, array, latency, stopped } = run;
+  const { experiment, source, analysis, array, fallbacks, latency, stopped } = run;
   const { culture } = experiment;
   const emulated = source.provenance === 'emulated';
   return renderReport({
     title: experiment.name,
     provenance: source.provenance,
+    notes: experiment.policy?.type === 'active' ? [ACTIVE_NOTE] : [],
     latency,
     cultures: [
       {
@@ -60,6 +64,7 @@ export function reportOfRun(run: {
       ],
       ...(stopped === undefined ? [] : [['Ended early', capitalise(describeStop(stopped))] as const]),
       ['Sources', `${experiment.sources}, mixing ${experiment.mixing}, patterns ${experiment.patterns}`],
+      ...policyFacts(experiment, fallbacks),
       ['Rest', `${experiment.rest.seconds} s between sessions (${experiment.rest.status})`],
       ['Device', source.device],
       ...(emulated
@@ -72,6 +77,21 @@ export function reportOfRun(run: {
         : []),
     ],
   });
+}
+
+/** Benchmark `active` measured it; docs/policies.md has the numbers. */
+const ACTIVE_NOTE =
+  'The active policy chooses patterns by what the model expects to learn about A. On emulated cultures this does not help: to the same error of A it needs 0.97 of the trials of fresh mixed-source patterns (median of 10 seeds, the model’s own plasticity rule, error after 50 sessions), where at most 0.9 was asked for.';
+
+function policyFacts(
+  { policy }: Experiment,
+  fallbacks: FallbackCounts | undefined,
+): readonly (readonly [label: string, value: string])[] {
+  if (policy === undefined) return [];
+  const { type, ...settings } = policy;
+  const words = Object.entries(settings).map(([key, value]) => `, ${key} ${value}`);
+  const missed = fallbacks === undefined ? [] : [['Fallback', describeFallbacks(fallbacks)] as const];
+  return [['Policy', `${type}${words.join('')}`], ...missed];
 }
 
 /** The report of a fit. */

@@ -8,7 +8,6 @@ import { systemClock } from '../clock.js';
 import { createContinuingSink } from '../closed-loop/compare-ledger.js';
 import { experimentSchema, type Experiment } from '../closed-loop/experiment.js';
 import { forecastInThread } from '../closed-loop/forecast-in-thread.js';
-import { mixedSourcePolicy } from '../closed-loop/pattern-policy.js';
 import { paceSource } from '../closed-loop/paced-source.js';
 import { catchUp, countedTrials, toRecordedRun, type RecordedRun } from '../closed-loop/recorded-run.js';
 import { forecastHere } from '../closed-loop/publish-forecast.js';
@@ -22,22 +21,24 @@ import { lockRun } from '../recording/run-lock.js';
 import { readNewestState } from '../recording/source-state.js';
 import { writeWholeFile } from '../recording/whole-file.js';
 import type { ArmingWords } from './arming.js';
-import { analyseNamed, describeAnalyses, encode, writeResult } from './analysis-output.js';
+import { analyseNamed, describeAnalyses, describeFallbacks, encode, writeResult } from './analysis-output.js';
 import { readConfigFile } from './config-file.js';
 import { configPath } from './config-path.js';
 import { openEmulatedSignals, openEmulator } from './emulator.js';
 import { EXIT, type CliIo, type ExitCode } from './io.js';
 import { openLog } from './log.js';
+import { openPolicy, pinPatterns, recordedPolicy, type OpenPolicy } from './open-policy.js';
 import { programVersion } from './package-info.js';
 import { createPause } from './pause.js';
 import { openProgress } from './progress.js';
 import { readRecordedExperiment, type RecordedExperiment } from './recorded-experiment.js';
+import { createArms, holdsArms, readArms, runArms, type ArmsRun, type ArmStep } from './run-arms.js';
 
 export interface RunCommand {
   readonly experiment?: string | undefined;
   readonly rig?: string;
   readonly out?: string;
-  readonly resume?: string;
+  readonly resume?: string | undefined;
   readonly seed?: number;
   readonly sessions?: number;
   readonly realTime: boolean;
@@ -54,8 +55,30 @@ export interface RunCommand {
 /** `meactl run`: carries out an experiment, or goes on with an interrupted one. */
 export async function runCommand(command: RunCommand, io: CliIo): Promise<ExitCode> {
   assertCommand(command);
-  const session =
-    command.resume === undefined ? await startRun(command, io) : await resumeRun(command, command.resume, io);
+  if (command.resume !== undefined) {
+    if (holdsArms(command.resume)) return carryOutArms(readArms(command.resume), command, io);
+    return finishRun(await resumeRun(command, command.resume, io), command, io);
+  }
+  const planned = await readPlan(command);
+  const out = command.out ?? join('recordings', `${planned.experiment.name}-${timeStamp()}`);
+  if (planned.experiment.arms === undefined)
+    return finishRun(await startRun(planned, { ...command, out }, io), command, io);
+  const arms = { ...planned, path: out };
+  await createArms(arms);
+  return carryOutArms(arms, command, io);
+}
+
+function carryOutArms(arms: ArmsRun, command: RunCommand, io: CliIo): Promise<ExitCode> {
+  const run = async ({ experiment, rig, folder, resume }: ArmStep, armIo: CliIo): Promise<ExitCode> => {
+    const own = { ...command, resume: resume ? folder : undefined, out: folder };
+    const session = resume ? await resumeRun(own, folder, armIo) : await startRun({ experiment, rig }, own, armIo);
+    return finishRun(session, own, armIo);
+  };
+  return runArms(arms, { report: command.report, json: command.json, run }, io);
+}
+
+/** Carries a run out to its end and writes what came of it. */
+async function finishRun(session: RunSession, command: RunCommand, io: CliIo): Promise<ExitCode> {
   try {
     const result = await carryOut(session, command, io);
     if (result === undefined) {
@@ -72,14 +95,33 @@ export async function runCommand(command: RunCommand, io: CliIo): Promise<ExitCo
   } finally {
     session.writer.close();
     session.release();
+    session.policy.close();
     await session.source.close();
   }
+}
+
+/** What a run is made from. */
+interface RunPlan {
+  readonly experiment: Experiment;
+  readonly rig: Rig;
+}
+
+async function readPlan(command: RunCommand): Promise<RunPlan> {
+  const path = configPath(command.experiment!, 'experiments');
+  const experiment = withOptions(await readConfigFile(path, experimentSchema), command);
+  const rig = await readConfigFile(configPath(command.rig ?? 'emulated', 'rigs'), rigSchema);
+  return { experiment: pinPatterns(experiment, path), rig };
+}
+
+function timeStamp(): string {
+  return new Date(systemClock().wallMs()).toISOString().replaceAll(/[:.]/g, '-');
 }
 
 interface RunSession {
   readonly folder: RunFolder;
   readonly experiment: Experiment;
   readonly rig: Rig;
+  readonly policy: OpenPolicy;
   readonly source: TrialSource;
   /** What a person said before a device could stimulate. */
   readonly arming?: ArmingRecord | undefined;
@@ -114,24 +156,35 @@ function assertCommand({ experiment, rig, out, resume, seed, sessions, batch, le
   }
 }
 
-async function startRun(command: RunCommand, io: CliIo): Promise<RunSession> {
-  const file = await readConfigFile(configPath(command.experiment!, 'experiments'), experimentSchema);
-  const experiment = withOptions(file, command);
-  const rig = await readConfigFile(configPath(command.rig ?? 'emulated', 'rigs'), rigSchema);
-  const clock = systemClock();
+async function startRun(
+  { experiment, rig }: RunPlan,
+  command: RunCommand & { readonly out: string },
+  io: CliIo,
+): Promise<RunSession> {
   const losses = { count: 0 };
-  const { source, arming } = await openSource({ experiment, rig, losses }, command, io);
+  const policy = await openPolicy(experiment, systemClock(), io);
+  const opened = await closingOnError(policy, () => openSource({ experiment, rig, losses }, command, io));
+  const { source, arming } = opened;
   try {
-    const stamp = new Date(clock.wallMs()).toISOString().replaceAll(/[:.]/g, '-');
-    const folder = createRunFolder(command.out ?? join('recordings', `${experiment.name}-${stamp}`));
+    const folder = createRunFolder(command.out);
     return await locked(folder, async (release) => {
       await writeAbout(folder, source);
       const writer = openLedgerWriter({ paths: folder, batchRecords: command.ledgerBatch });
-      return { folder, experiment, rig, source, arming, writer, sink: writer, losses, release };
+      return { folder, experiment, rig, policy, source, arming, writer, sink: writer, losses, release };
     });
   } catch (error) {
+    policy.close();
     // Nobody else knows of it yet, and a device may be armed.
     await source.close().catch(() => undefined);
+    throw error;
+  }
+}
+
+async function closingOnError<T>(policy: OpenPolicy, open: () => Promise<T>): Promise<T> {
+  try {
+    return await open();
+  } catch (error) {
+    policy.close();
     throw error;
   }
 }
@@ -270,7 +323,12 @@ async function continueRun(
     });
   });
   const source = createContinuedSource(run.trials, run.rests, live);
-  return { folder, experiment, rig, source, arming: recorded.arming, writer, sink, losses, release };
+  const opened = hasEnded ? undefined : await openPolicy(experiment, systemClock(), io);
+  const policy = {
+    policy: recordedPolicy(experiment, run.records, opened?.policy),
+    close: () => opened?.close(),
+  };
+  return { folder, experiment, rig, policy, source, arming: recorded.arming, writer, sink, losses, release };
 }
 
 interface Continuation extends Pick<Restoration, 'run' | 'position'> {
@@ -359,7 +417,7 @@ async function carryOut(session: RunSession, command: RunCommand, io: CliIo): Pr
       experiment,
       rig,
       arming,
-      policy: mixedSourcePolicy(experiment),
+      policy: session.policy.policy,
       source,
       ledger: sink,
       clock: systemClock(),
@@ -385,7 +443,7 @@ async function carryOut(session: RunSession, command: RunCommand, io: CliIo): Pr
 
 async function writeOutcome(
   { folder, experiment, rig, source }: RunSession,
-  { table, forecast, stopped }: ExperimentResult,
+  { table, forecast, stopped, fallbacks }: ExperimentResult,
   { command, io }: { readonly command: RunCommand; readonly io: CliIo },
 ): Promise<void> {
   if (stopped !== undefined) io.stderr(`meactl: ${describeStop(stopped)}\n`);
@@ -408,12 +466,13 @@ async function writeOutcome(
   );
   // What an earlier attempt left is replaced: it is the same, or cut short.
   const overwrite = command.resume !== undefined;
-  const output = await writeResult(folder.result, [analysis], { overwrite });
+  const output = await writeResult(folder.result, [analysis], { overwrite, fallbacks });
   if (command.report) {
     const { reportOfRun, toArrayOfRun } = await import('./report-output.js');
     const latency = readNewestLatency(folder.latency);
     const array = toArrayOfRun(rig, table);
-    const report = reportOfRun({ experiment, source: source.description, analysis, array, latency, stopped });
+    const about = { experiment, source: source.description, analysis, array };
+    const report = reportOfRun({ ...about, fallbacks, latency, stopped });
     await writeWholeFile(folder.report, encode(report), { overwrite });
   }
   if (command.json) {
@@ -421,5 +480,6 @@ async function writeOutcome(
     return;
   }
   io.stdout(describeAnalyses([{ ...analysis, file: experiment.name }]));
+  if (fallbacks !== undefined) io.stdout(`  ${describeFallbacks(fallbacks)}\n`);
   io.stdout(`recording: ${folder.path}\n${command.report ? `report: ${folder.report}\n` : ''}`);
 }

@@ -1,26 +1,56 @@
 import { z } from 'zod';
 import { CULTURE_CONDITIONS, CULTURE_PARAMETER_NAMES, PLASTICITY_NAMES } from '../../protocols/culture-names.js';
 import { ELECTRODE_CHOICES } from '../model/electrode-choice.js';
+import { policySchema } from './policies/policy-section.js';
 import type { ExperimentDesign } from '../model/model-run.js';
 import { stopSectionSchema } from './stop-section.js';
 
 const CONFIRMATION = z.enum(['confirmed', 'unconfirmed']);
 
+const NAME = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, 'a name of letters, digits, dot, dash and underscore');
+
+const mixing = z
+  .number()
+  .min(0)
+  .max(1)
+  .describe("Probability that an input follows another source than its own block's: 0, 0.25 and 0.5 in the paper.");
+const parameters = z.enum(CULTURE_PARAMETER_NAMES).describe('Parameter set of the emulated culture.');
+const plasticity = z.enum(PLASTICITY_NAMES).describe('Its plasticity rule.');
+const condition = z
+  .enum(CULTURE_CONDITIONS)
+  .describe('`apv` freezes plasticity, `drift-only` also doubles drift, `ttx` silences.');
+
+const cultureSchema = z.strictObject({
+  parameters: parameters.default('ctrl'),
+  plasticity: plasticity.default('free-energy'),
+  condition: condition.default('none'),
+});
+
+const armSchema = z.strictObject({
+  name: NAME.describe('Name of the arm, of its folder and of its group in the comparison.'),
+  mixing: mixing.optional().describe("In place of the experiment's."),
+  seed: z.int().min(0).max(Number.MAX_SAFE_INTEGER).optional().describe("In place of the experiment's."),
+  policy: policySchema.optional().describe("In place of the experiment's; its keys are the same."),
+  culture: z
+    .strictObject({
+      parameters: parameters.optional(),
+      plasticity: plasticity.optional(),
+      condition: condition.optional(),
+    })
+    .optional()
+    .describe("In place of the experiment's, key by key."),
+});
+
 /** Schema of an experiment file: one source for the type, the check, its messages and docs/experiment-file.md. */
 export const experimentSchema = z
   .strictObject({
     version: z.literal(1).describe('Version of this file format.'),
-    name: z
-      .string()
-      .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, 'a name of letters, digits, dot, dash and underscore')
-      .describe('Name of the experiment; names its recordings.'),
+    name: NAME.describe('Name of the experiment; names its recordings.'),
     description: z.string().default('').describe('What the experiment is for.'),
     sources: z.int().min(2).max(4).default(2).describe('Number of hidden sources.'),
-    mixing: z
-      .number()
-      .min(0)
-      .max(1)
-      .describe("Probability that an input follows another source than its own block's: 0, 0.25 and 0.5 in the paper."),
+    mixing,
     inputsPerBlock: z.int().min(1).max(512).default(16).describe('Stimulated electrodes per source.'),
     patterns: z
       .enum(['frozen', 'fresh'])
@@ -92,25 +122,45 @@ export const experimentSchema = z
     stop: stopSectionSchema
       .default({})
       .describe('Rules that end the experiment before its last session, after a session; each is off where absent.'),
-    culture: z
-      .strictObject({
-        parameters: z.enum(CULTURE_PARAMETER_NAMES).default('ctrl').describe('Parameter set of the emulated culture.'),
-        plasticity: z.enum(PLASTICITY_NAMES).default('free-energy').describe('Its plasticity rule.'),
-        condition: z
-          .enum(CULTURE_CONDITIONS)
-          .default('none')
-          .describe('`apv` freezes plasticity, `drift-only` also doubles drift, `ttx` silences.'),
-      })
+    culture: cultureSchema
       .default({ parameters: 'ctrl', plasticity: 'free-energy', condition: 'none' })
       .describe('Which culture the emulator holds; ignored on a rig.'),
+    policy: policySchema
+      .optional()
+      .describe('What decides the patterns: `mixed-source` where there is no such section (docs/policies.md).'),
+    arms: z
+      .array(armSchema)
+      .min(2)
+      .optional()
+      .describe('Variants that are run one after the other and compared, each in a folder of its own.'),
   })
   .refine((experiment) => experiment.initialSessions < experiment.sessions, {
     path: ['initialSessions'],
     error: 'fewer than `sessions`, so that sessions remain to predict',
+  })
+  .refine(({ arms }) => arms === undefined || new Set(arms.map(({ name }) => name)).size === arms.length, {
+    path: ['arms'],
+    error: 'arms of different names',
+  })
+  .refine(({ policy, trialPeriodS }) => policy?.type !== 'external' || policy.deadlineMs <= trialPeriodS * 500, {
+    path: ['policy', 'deadlineMs'],
+    error: 'at most half of `trialPeriodS`, so that the stimulus can still be scheduled',
   });
 
 /** A checked experiment, every default filled in. */
 export type Experiment = Readonly<z.infer<typeof experimentSchema>>;
+
+/** One arm's experiment: that of the file with what the arm puts in its place, and without arms. */
+export function toArmExperiment(experiment: Experiment, index: number): Experiment {
+  const { arms, ...whole } = experiment;
+  const { name, culture, ...changed } = arms![index]!;
+  return experimentSchema.parse({
+    ...whole,
+    ...changed,
+    name: `${whole.name}-${name}`,
+    culture: { ...whole.culture, ...culture },
+  });
+}
 
 /** What the model needs to know of an experiment. */
 export function toDesign(experiment: Experiment): ExperimentDesign {

@@ -4,6 +4,7 @@ import {
   LEDGER_VERSION,
   type ArmingRecord,
   type LedgerSink,
+  type PolicyFallback,
   type SessionEnded,
   type StoppedRecord,
 } from '../../protocols/ledger.js';
@@ -32,7 +33,7 @@ import { tracePreference } from '../model/trace-selectivity.js';
 import { toDesign, type Experiment } from './experiment.js';
 import type { Rig } from './rig.js';
 import { createLatencyMeter, type LatencyMeter } from './latency-meter.js';
-import type { PatternPolicy } from './pattern-policy.js';
+import type { PatternDecision, PatternPolicy } from './pattern-policy.js';
 import { alignPlan, noteUncounted, sampleOf, whyUncounted, type PlannedTrial, type TrialPlan } from './trial-plan.js';
 import { assertAnswer, toTrialRecord } from './trial-record.js';
 import { forecastHere, toForecastInput, toForecastRecord, toScoreRecord, type Forecaster } from './publish-forecast.js';
@@ -74,6 +75,14 @@ export interface ExperimentResult {
   readonly forecast: ForecastBand | undefined;
   /** The stop rule that ended it; undefined where it went on to its last session. */
   readonly stopped: StoppedRecord | undefined;
+  /** Trials that a fallback policy decided; undefined where the policy has none. */
+  readonly fallbacks: FallbackCounts | undefined;
+}
+
+/** Trials that a fallback policy decided, by cause. */
+export interface FallbackCounts {
+  readonly deadline: number;
+  readonly badAnswer: number;
 }
 
 /**
@@ -113,7 +122,9 @@ export async function* runExperiment(
     while (trial < experiment.trials) {
       if (isAborted(run, session, trial)) return undefined;
       trial = planNext(run, state, { session, trial });
-      const batch = nextBatch(run, state, { session, trial });
+      const batch = await nextBatch(run, state, { session, trial });
+      // Deciding may have taken a while, and was cut short by a stop.
+      if (isAborted(run, session, trial)) return undefined;
       for await (const done of runBatch(run, state, batch)) {
         trial = done.trials;
         yield done;
@@ -126,7 +137,13 @@ export async function* runExperiment(
   const table = firstSessions(state.table, state.model.sessionsEnded);
   ledger.append({ type: 'experiment-ended', trials: table.sessions * experiment.trials });
   assertResponseTable(table, 'the experiment');
-  return { table, model: state.model, forecast: state.forecast, stopped: state.stopped };
+  return {
+    table,
+    model: state.model,
+    forecast: state.forecast,
+    stopped: state.stopped,
+    fallbacks: countFallbacks(run, state),
+  };
 }
 
 interface RunState {
@@ -140,6 +157,8 @@ interface RunState {
   /** Batches in a row that the source ended without a trial. */
   emptyBatches: number;
   readonly stopWatch: StopWatch | undefined;
+  /** Why each trial that a fallback policy decided was not decided by the policy. */
+  readonly causes: PolicyFallback['cause'][];
   last: SessionEnded | undefined;
   /** On its way from the end of the initial sessions to the beginning of the next one. */
   pendingForecast: Promise<ForecastBand | undefined> | undefined;
@@ -153,8 +172,15 @@ interface PendingBatch {
   readonly inputs: readonly Uint8Array[];
   /** (trials, sources) */
   readonly sources: Uint8Array;
+  readonly fallbacks: PatternDecision['fallbacks'];
   /** How often its first trial failed; 0 where the source ended the batch by itself. */
   readonly attempts: number;
+}
+
+function countFallbacks({ experiment }: ExperimentRun, { causes }: RunState): FallbackCounts | undefined {
+  if (experiment.policy?.type !== 'external') return undefined;
+  const deadline = causes.filter((cause) => cause === 'deadline').length;
+  return { deadline, badAnswer: causes.length - deadline };
 }
 
 /**
@@ -202,6 +228,7 @@ function prepare({ experiment, source, clock }: ExperimentRun): RunState {
     pending: undefined,
     emptyBatches: 0,
     stopWatch: createStopWatch(experiment.stop),
+    causes: [],
     last: undefined,
     pendingForecast: undefined,
     forecast: undefined,
@@ -248,12 +275,13 @@ interface Batch {
   readonly requests: readonly TrialRequest[];
   /** (trials, sources) */
   readonly sources: Uint8Array;
+  readonly fallbacks: PatternDecision['fallbacks'];
   /** How often its first trial failed already. */
   readonly attempts: number;
 }
 
-function nextBatch(run: ExperimentRun, state: RunState, at: PlannedTrial): Batch {
-  const { inputs, sources, attempts } = state.pending ?? decideBatch(run, state, at);
+async function nextBatch(run: ExperimentRun, state: RunState, at: PlannedTrial): Promise<Batch> {
+  const { inputs, sources, fallbacks, attempts } = state.pending ?? (await decideBatch(run, state, at));
   state.pending = undefined;
   const requests = inputs.map((pattern, i) => ({
     session: at.session,
@@ -261,16 +289,16 @@ function nextBatch(run: ExperimentRun, state: RunState, at: PlannedTrial): Batch
     inputs: pattern,
     atSample: sampleOf(state.plan, at.trial + i),
   }));
-  return { requests, sources, attempts };
+  return { requests, sources, fallbacks, attempts };
 }
 
-function decideBatch(run: ExperimentRun, state: RunState, at: PlannedTrial): PendingBatch {
+async function decideBatch(run: ExperimentRun, state: RunState, at: PlannedTrial): Promise<PendingBatch> {
   const { experiment, policy, batchTrials } = run;
   const { inputCount } = state.table;
-  const pattern = policy.nextTrials(at.session, at.trial);
+  const pattern = await policy.nextTrials(at.session, at.trial, state);
   const count = Math.min(pattern.trials, experiment.trials - at.trial, batchTrials ?? experiment.trials);
   const inputs = Array.from({ length: count }, (_, i) => pattern.inputs.slice(i * inputCount, (i + 1) * inputCount));
-  return { inputs, sources: pattern.sources, attempts: 0 };
+  return { inputs, sources: pattern.sources, fallbacks: pattern.fallbacks, attempts: 0 };
 }
 
 async function* runBatch(run: ExperimentRun, state: RunState, batch: Batch): AsyncGenerator<ExperimentProgress> {
@@ -298,7 +326,9 @@ async function* runBatch(run: ExperimentRun, state: RunState, batch: Batch): Asy
     table.inputs.set(request.inputs, row * table.inputCount);
     table.counts.set(response.counts, row * table.electrodeCount);
     if (response.blindFraction !== undefined) noteBlindness(table, row, response.blindFraction);
-    ledger.append(toTrialRecord({ request, sources, response, estimate }));
+    const fallback = batch.fallbacks?.[index];
+    if (fallback !== undefined) state.causes.push(fallback.cause);
+    ledger.append(toTrialRecord({ request, sources, response, estimate, fallback }));
     if (isResumable(source)) ledger.saveSourceState(source.saveState());
     index++;
     yield { session: request.session, trials: request.trial + 1, last: state.last };
@@ -311,12 +341,13 @@ async function* runBatch(run: ExperimentRun, state: RunState, batch: Batch): Asy
 }
 
 function tailOf(
-  { requests, sources }: Batch,
+  { requests, sources, fallbacks }: Batch,
   { from, sources: width, attempts }: { readonly from: number; readonly sources: number; readonly attempts: number },
 ): PendingBatch {
   return {
     inputs: requests.slice(from).map(({ inputs }) => inputs),
     sources: sources.subarray(from * width),
+    fallbacks: fallbacks?.slice(from),
     attempts,
   };
 }

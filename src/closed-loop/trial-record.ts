@@ -1,5 +1,5 @@
 import { MeaError } from '../../protocols/errors.js';
-import type { BaselineRecord, TrialRecord, TrialUncountedRecord } from '../../protocols/ledger.js';
+import type { BaselineRecord, PolicyFallback, TrialRecord, TrialUncountedRecord } from '../../protocols/ledger.js';
 import type { BaselineCounts, TrialRequest, TrialResponse, TrialSourceDescription } from '../../protocols/trial.js';
 import { sampleIndex, type SampleIndex } from '../../protocols/units.js';
 import type { TrialEstimate } from '../model/online-model.js';
@@ -11,10 +11,11 @@ export interface AnsweredTrial {
   readonly sources: Uint8Array;
   readonly response: TrialResponse;
   readonly estimate: TrialEstimate | undefined;
+  readonly fallback: PolicyFallback | undefined;
 }
 
 /** The ledger's record of a trial that counts. */
-export function toTrialRecord({ request, sources, response, estimate }: AnsweredTrial): TrialRecord {
+export function toTrialRecord({ request, sources, response, estimate, fallback }: AnsweredTrial): TrialRecord {
   return {
     type: 'trial',
     session: request.session,
@@ -29,6 +30,7 @@ export function toTrialRecord({ request, sources, response, estimate }: Answered
     ...(response.blindFraction !== undefined && { blindFraction: Array.from(response.blindFraction) }),
     ...(response.baseline !== undefined && { baseline: toBaselineRecord(response.baseline) }),
     ...(response.usedSamples !== undefined && { usedSamples: response.usedSamples }),
+    ...(fallback !== undefined && { fallback }),
     ...(estimate !== undefined && { x: Array.from(estimate.x), xp: Array.from(estimate.xp) }),
   };
 }

@@ -51,6 +51,7 @@ const trial = z.object({
     z.object({ window: z.tuple([index, index]), counts: spikeCounts, blindFraction: z.exactOptional(fractions) }),
   ),
   usedSamples: z.exactOptional(z.tuple([index, index])),
+  fallback: z.exactOptional(z.object({ cause: z.enum(['deadline', 'bad-answer']), detail: z.string() })),
   x: z.exactOptional(numbers),
   xp: z.exactOptional(numbers),
 });

@@ -156,6 +156,12 @@ export const fitOutputSchema = z.strictObject({
   version: z.literal(1).describe('Version of this format.'),
   mode: z.enum(['published', 'causal']).describe('Which analysis.'),
   cultures: z.array(culture),
+  fallbacks: z
+    .strictObject({ deadline: z.int().min(0), badAnswer: z.int().min(0) })
+    .optional()
+    .describe(
+      'Trials of a run that the fallback policy decided, because the external one gave no answer in time or a bad one; absent for other policies.',
+    ),
 });
 
 /** Results of a fit, for programs. Values of an ensemble that was not found are null, never NaN. */

@@ -35,6 +35,7 @@ interface Node {
   readonly additionalProperties?: Node | boolean | undefined;
   readonly prefixItems?: readonly Node[] | undefined;
   readonly anyOf?: readonly Node[] | undefined;
+  readonly oneOf?: readonly Node[] | undefined;
 }
 
 const nodeSchema: z.ZodType<Node> = z.lazy(() =>
@@ -52,6 +53,7 @@ const nodeSchema: z.ZodType<Node> = z.lazy(() =>
     additionalProperties: z.union([z.boolean(), nodeSchema]).optional(),
     prefixItems: z.array(nodeSchema).optional(),
     anyOf: z.array(nodeSchema).optional(),
+    oneOf: z.array(nodeSchema).optional(),
   }),
 );
 
@@ -64,9 +66,23 @@ function rowsOf(node: Node, prefix: string): readonly KeyRow[] {
       fallback: child.default === undefined ? '' : `\`${JSON.stringify(child.default)}\``,
       description: (child.description ?? inner(child)?.description ?? '').replaceAll('|', '\\|'),
     };
+    if (child.oneOf !== undefined) return [row, ...child.oneOf.flatMap((option) => optionRows(option, path))];
     const nested = inner(child);
     return [row, ...(nested === undefined ? [] : rowsOf(nested.node, `${path}${nested.suffix}.`))];
   });
+}
+
+/** One of several sorts of object, told apart by their `type`: its other keys. */
+function optionRows({ properties = {} }: Node, path: string): readonly KeyRow[] {
+  const { type, ...others } = properties;
+  const sort = `${path} (${String(type?.const)})`;
+  const row = {
+    path: `${path}.type`,
+    type: `\`${String(type?.const)}\``,
+    fallback: '',
+    description: type?.description ?? '',
+  };
+  return [row, ...rowsOf({ properties: others }, `${sort}.`)];
 }
 
 /** The object that a key leads to, through arrays and `or null`. */
@@ -95,6 +111,7 @@ function isNode(value: Node | boolean | undefined): value is Node {
 function typeOf(node: Node): string {
   if (node.const !== undefined) return `\`${JSON.stringify(node.const)}\``;
   if (node.enum !== undefined) return node.enum.map((value) => `\`${String(value)}\``).join(', ');
+  if (node.oneOf !== undefined) return 'object';
   if (node.anyOf !== undefined) return node.anyOf.map(typeOf).join(' or ');
   if (node.prefixItems !== undefined) return `[${node.prefixItems.map(typeOf).join(', ')}]`;
   if (isNode(node.items)) return `list of ${typeOf(node.items)}`;
