@@ -1,5 +1,10 @@
 import { MeaError } from '../../protocols/errors.js';
 
+/**
+ * So often the other thread is looked for before this one sleeps, about as long as a step takes: to be woken takes longer.
+ */
+const LOOKS = 20_000;
+
 /** One record of a queue between threads. */
 export interface FifoRecord {
   readonly type: number;
@@ -126,6 +131,7 @@ export class SharedFifo {
 
   /** Waits for the other thread to move its counter, as long as something is true. */
   #waitWhile(counter: number, isTrue: () => boolean): void {
+    for (let look = 0; look < LOOKS; look++) if (!isTrue()) return;
     for (;;) {
       const before = Atomics.load(this.#counters, counter);
       if (!isTrue()) return;

@@ -122,7 +122,14 @@ export async function* runExperiment(
     while (trial < experiment.trials) {
       if (isAborted(run, session, trial)) return undefined;
       trial = planNext(run, state, { session, trial });
-      const batch = await nextBatch(run, state, { session, trial });
+      state.pending ??= await decideBatch(run, state, { session, trial });
+      // Deciding may have taken so long that the trial is late already.
+      const next = planNext(run, state, { session, trial });
+      if (next !== trial) {
+        trial = next;
+        continue;
+      }
+      const batch = nextBatch(state, state.pending, { session, trial });
       // Deciding may have taken a while, and was cut short by a stop.
       if (isAborted(run, session, trial)) return undefined;
       for await (const done of runBatch(run, state, batch)) {
@@ -175,6 +182,8 @@ interface PendingBatch {
   readonly fallbacks: PatternDecision['fallbacks'];
   /** How often its first trial failed; 0 where the source ended the batch by itself. */
   readonly attempts: number;
+  /** True where the source ended the last batch before them, and has to say why: the plan must have moved. */
+  readonly hasEnded: boolean;
 }
 
 function countFallbacks({ experiment }: ExperimentRun, { causes }: RunState): FallbackCounts | undefined {
@@ -248,14 +257,17 @@ function planNext(run: ExperimentRun, state: RunState, { session, trial }: Plann
   const { sampleRateHz } = source.description;
   const before = plan.firstSample;
   const earliest = source.nextSample();
-  const hasEnded = state.pending?.attempts === 0;
+  const hasEnded = state.pending?.hasEnded === true;
   if (alignPlan(plan, { session, trial, earliest, hasEnded }, { experiment, sampleRateHz, ledger }) === 'restart') {
     plan.firstSample = earliest;
     restartSession(state, session);
     return 0;
   }
   const isMoved = plan.firstSample !== before && state.emptyBatches <= experiment.maxRepeats;
-  if (state.pending === undefined || !hasEnded || isMoved) return trial;
+  if (state.pending === undefined || !hasEnded || isMoved) {
+    if (state.pending !== undefined) state.pending = { ...state.pending, hasEnded: false };
+    return trial;
+  }
   throw new MeaError('bad-input', {
     what: 'The source ended before the batch did',
     got: `nothing for trial ${trial} of session ${session}`,
@@ -267,6 +279,10 @@ function restartSession(state: RunState, session: number): void {
   const { table, model } = state;
   restartOnlineSession(model);
   const width = table.trialsPerSession * table.electrodeCount;
+  const [first, end] = [session * table.trialsPerSession, (session + 1) * table.trialsPerSession];
+  table.sources.fill(0, first * table.sourceCount, end * table.sourceCount);
+  table.inputs.fill(0, first * table.inputCount, end * table.inputCount);
+  table.counts.fill(0, session * width, (session + 1) * width);
   table.blindFraction?.fill(0, session * width, (session + 1) * width);
   state.pending = undefined;
 }
@@ -280,8 +296,7 @@ interface Batch {
   readonly attempts: number;
 }
 
-async function nextBatch(run: ExperimentRun, state: RunState, at: PlannedTrial): Promise<Batch> {
-  const { inputs, sources, fallbacks, attempts } = state.pending ?? (await decideBatch(run, state, at));
+function nextBatch(state: RunState, { inputs, sources, fallbacks, attempts }: PendingBatch, at: PlannedTrial): Batch {
   state.pending = undefined;
   const requests = inputs.map((pattern, i) => ({
     session: at.session,
@@ -298,7 +313,7 @@ async function decideBatch(run: ExperimentRun, state: RunState, at: PlannedTrial
   const pattern = await policy.nextTrials(at.session, at.trial, state);
   const count = Math.min(pattern.trials, experiment.trials - at.trial, batchTrials ?? experiment.trials);
   const inputs = Array.from({ length: count }, (_, i) => pattern.inputs.slice(i * inputCount, (i + 1) * inputCount));
-  return { inputs, sources: pattern.sources, fallbacks: pattern.fallbacks, attempts: 0 };
+  return { inputs, sources: pattern.sources, fallbacks: pattern.fallbacks, attempts: 0, hasEnded: false };
 }
 
 async function* runBatch(run: ExperimentRun, state: RunState, batch: Batch): AsyncGenerator<ExperimentProgress> {
@@ -349,6 +364,7 @@ function tailOf(
     sources: sources.subarray(from * width),
     fallbacks: fallbacks?.slice(from),
     attempts,
+    hasEnded: attempts === 0,
   };
 }
 

@@ -61,7 +61,7 @@ export class DeliveryJudge {
   readonly #isExcluded: readonly boolean[];
   #watched: Watched[] = [];
   /** The newest samples, as many as lie before a pulse. */
-  #tail: { readonly first: number; readonly samples: Int16Array } = { first: 0, samples: new Int16Array(0) };
+  #tail: { first: number; readonly samples: Int16Array } = { first: 0, samples: new Int16Array(0) };
   #next = Number.NaN;
   #unjudged = 0;
 
@@ -133,10 +133,16 @@ export class DeliveryJudge {
   #keepTail(firstSample: number, samples: Int16Array): void {
     const channels = this.#options.positions.length;
     const wanted = this.#before * channels;
-    const kept = new Int16Array(Math.min(wanted, this.#tail.samples.length + samples.length));
+    const { samples: old } = this.#tail;
+    if (samples.length >= wanted && old.length === wanted) {
+      old.set(samples.subarray(samples.length - wanted));
+      this.#tail.first = firstSample + (samples.length - wanted) / channels;
+      return;
+    }
+    const kept = new Int16Array(Math.min(wanted, old.length + samples.length));
     const ofNew = Math.min(kept.length, samples.length);
     kept.set(samples.subarray(samples.length - ofNew), kept.length - ofNew);
-    if (ofNew < kept.length) kept.set(this.#tail.samples.subarray(this.#tail.samples.length - (kept.length - ofNew)));
+    if (ofNew < kept.length) kept.set(old.subarray(old.length - (kept.length - ofNew)));
     this.#tail = { first: firstSample + (samples.length - kept.length) / channels, samples: kept };
   }
 
