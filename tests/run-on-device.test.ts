@@ -224,6 +224,8 @@ describe('meactl run on a device', () => {
       const unarmed = await meactl('run', '--resume', out, '--no-report');
       expect([unarmed.code, unarmed.stderr]).toEqual([1, expect.stringContaining('no --arm')]);
       expect(trialsIn(ledger)).toBe(before);
+      const other = await meactl('run', '--resume', out, '--arm', 'another');
+      expect([other.code, other.stderr]).toEqual([2, expect.stringContaining('begun on another device')]);
       const resumed = await meactl('run', '--resume', out, '--no-report', ...words);
       expect([resumed.code, resumed.stderr]).toEqual([0, '']);
       const { records } = readLedger(ledger);

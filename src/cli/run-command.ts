@@ -348,17 +348,18 @@ async function openLive(
 ): Promise<Pick<RunSession, 'source' | 'arming'>> {
   const { experiment, rig } = recorded;
   if (rig.device === 'mea-link') {
-    const live = await openSource({ experiment, rig, losses }, command, io);
     const was = recorded.arming?.serialNumber;
-    if (was === live.arming?.serialNumber) return live;
-    await live.source.close();
-    throw new MeaError('bad-input', {
-      what: 'The run was begun on another device',
-      got: live.arming?.serialNumber ?? 'none',
-      wanted: was ?? 'none',
-      where: folder.path,
-      remedy: 'connect that device, or begin a new run',
-    });
+    // Before anything is armed. Arming then takes that very number of the device that is there.
+    if (command.arm !== undefined && command.arm !== was) {
+      throw new MeaError('bad-input', {
+        what: 'The run was begun on another device',
+        got: `--arm ${command.arm}`,
+        wanted: was ?? 'a device that a person armed',
+        where: folder.path,
+        remedy: 'connect that device, or begin a new run',
+      });
+    }
+    return openSource({ experiment, rig, losses }, command, io);
   }
   assertNoWords(command, rig);
   if (rig.signal === 'voltages') {
