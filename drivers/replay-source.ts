@@ -2,6 +2,7 @@ import { MeaError } from '../protocols/errors.js';
 import {
   isDetecting,
   isResumable,
+  isTimed,
   type DetectingSource,
   type DetectorLevels,
   type ResumableSource,
@@ -130,10 +131,12 @@ export function createContinuedSource(recorded: RecordedTrials, rests: number, l
           recorded.detectorLevels?.has(rested) === true ? replay.detectorLevels() : live.detectorLevels(),
       }
     : {};
-  if (!isResumable(live)) return { ...source, ...levels };
+  const times = isTimed(live) ? { stageLatencies: () => live.stageLatencies() } : {};
+  if (!isResumable(live)) return { ...source, ...levels, ...times };
   const resumable: ResumableSource = {
     ...source,
     ...levels,
+    ...times,
     saveState: () => live.saveState(),
     restoreState: (state) => {
       live.restoreState(state);

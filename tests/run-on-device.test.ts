@@ -205,6 +205,34 @@ describe('meactl run on a device', () => {
     expect([replayed.code, replayed.stdout]).toEqual([0, expect.stringContaining('no difference')]);
   });
 
+  it('does not count a trial whose pulses the electrodes do not show, and stops', { retry: RETRY }, async () => {
+    attempts += 1;
+    const [deaf, strict] = [join(root, `deaf-${attempts}.yaml`), join(root, `strict-${attempts}.yaml`)];
+    const rig = readFileSync(rigFile, 'utf8');
+    // No artefact is that large.
+    writeFileSync(deaf, `${rig}artefact:\n  aboveUv: 1000000\n  reachPitches: 2.9\n`);
+    writeFileSync(strict, `${readFileSync(experiment, 'utf8')}maxRepeats: 0\n`);
+    const refused = await meactl('run', experiment, '--rig', rigFile, '--out', join(root, `no-${attempts}`));
+    const [, serial] = /expected --arm (\S+)/.exec(refused.stderr)!;
+    const words = ['--arm', serial!, '--accept-unconfirmed', 'a test'];
+    words.push('--treatment-lot', 'L-1', '--treatment-applied', '2026-11-28T00:00:00Z');
+    const out = join(root, `doubted-${attempts}`);
+    const ran = await meactl('run', strict, '--rig', deaf, '--out', out, ...words);
+    expect(ran.stderr).toMatch(/again and again.*got doubted, 1 times/);
+    expect(ran.code).toBe(2);
+    const { records } = readLedger(join(out, 'ledger.jsonl'));
+    const doubted = records.filter((record) => record.type === 'trial-uncounted');
+    expect(doubted).toHaveLength(1);
+    expect(doubted[0]?.doubt?.missing.length).toBeGreaterThan(0);
+  });
+
+  it('carries out no arms: each arming takes a person', async () => {
+    const out = join(root, 'arms');
+    const { code, stderr } = await meactl('run', 'mixing', '--rig', rigFile, '--arm', 'any', '--out', out);
+    expect(stderr).toContain('one after the other on the emulator only');
+    expect([code, existsSync(out)]).toEqual([2, false]);
+  });
+
   it(
     'goes on after kill -9 at the first trial that is missing, says by how much later, and repeats',
     { retry: RETRY },

@@ -63,12 +63,14 @@ export async function runCommand(command: RunCommand, io: CliIo): Promise<ExitCo
   const out = command.out ?? join('recordings', `${planned.experiment.name}-${timeStamp()}`);
   if (planned.experiment.arms === undefined)
     return finishRun(await startRun(planned, { ...command, out }, io), command, io);
+  assertEmulatedArms(planned.rig);
   const arms = { ...planned, path: out };
   await createArms(arms);
   return carryOutArms(arms, command, io);
 }
 
 function carryOutArms(arms: ArmsRun, command: RunCommand, io: CliIo): Promise<ExitCode> {
+  assertEmulatedArms(arms.rig);
   const run = async ({ experiment, rig, folder, resume }: ArmStep, armIo: CliIo): Promise<ExitCode> => {
     const own = { ...command, resume: resume ? folder : undefined, out: folder };
     const session = resume ? await resumeRun(own, folder, armIo) : await startRun({ experiment, rig }, own, armIo);
@@ -77,26 +79,39 @@ function carryOutArms(arms: ArmsRun, command: RunCommand, io: CliIo): Promise<Ex
   return runArms(arms, { report: command.report, json: command.json, run }, io);
 }
 
+/** A device is armed once, by a person, for one culture and one treatment. */
+function assertEmulatedArms({ name, device }: Rig): void {
+  if (device === 'emulator') return;
+  throw new MeaError('usage', {
+    what: 'The arms of an experiment are carried out one after the other on the emulator only',
+    got: `device: ${device}`,
+    where: `rig ${name}`,
+    remedy: 'write a file for each arm, with its treatment, and run them one by one: each arming takes a person',
+  });
+}
+
 /** Carries a run out to its end and writes what came of it. */
 async function finishRun(session: RunSession, command: RunCommand, io: CliIo): Promise<ExitCode> {
   try {
     const result = await carryOut(session, command, io);
+    // Stimulation off first, before files, and before the report, during which nobody looks at the device.
+    await session.source.close();
+    session.writer.close();
     if (result === undefined) {
-      session.writer.close();
       const again = `meactl run --resume ${relative('', session.folder.path) || '.'}`;
       io.stderr(`meactl: interrupted; go on with: ${again}\n`);
       return EXIT.interrupted;
     }
-    session.writer.close();
-    // Before the work of the report, during which nobody looks at the device.
-    await session.source.close();
     await writeOutcome(session, result, { command, io });
     return session.losses.count > 0 ? EXIT.dataLost : EXIT.done;
   } finally {
-    session.writer.close();
-    session.release();
-    session.policy.close();
-    await session.source.close();
+    try {
+      await session.source.close();
+    } finally {
+      session.policy.close();
+      session.release();
+      session.writer.close();
+    }
   }
 }
 
@@ -180,7 +195,7 @@ async function startRun(
   }
 }
 
-async function closingOnError<T>(policy: OpenPolicy, open: () => Promise<T>): Promise<T> {
+async function closingOnError<T>(policy: Pick<OpenPolicy, 'close'>, open: () => Promise<T>): Promise<T> {
   try {
     return await open();
   } catch (error) {
@@ -300,10 +315,16 @@ async function continueRun(
   const run = toRecordedRun(ledger.records, recorded.source);
   const losses = { count: 0 };
   const position = { trials: run.trials.responses.length, rests: run.rests };
+  // Before the device: nothing is armed while a program is waited for, or when it does not come.
+  const opened = hasEnded ? undefined : await openPolicy(experiment, systemClock(), io);
+  const policy = {
+    policy: recordedPolicy(experiment, run.records, opened?.policy),
+    close: () => opened?.close(),
+  };
   const { source: live, arming } = hasEnded
     ? // All that is left is the report, of what was recorded from that source.
       { source: { ...createReplaySource(run.trials), description: recorded.source } }
-    : await openLive({ folder, recorded, run, position, losses }, command, io);
+    : await closingOnError(policy, () => openLive({ folder, recorded, run, position, losses }, command, io));
   const counted = countedTrials(run.records).length;
   const [session, trial] = [Math.floor(counted / experiment.trials), counted % experiment.trials];
   // Opened by the first new record: a recording that turns out not to be repeatable stays as it is, and a run that died
@@ -323,11 +344,6 @@ async function continueRun(
     });
   });
   const source = createContinuedSource(run.trials, run.rests, live);
-  const opened = hasEnded ? undefined : await openPolicy(experiment, systemClock(), io);
-  const policy = {
-    policy: recordedPolicy(experiment, run.records, opened?.policy),
-    close: () => opened?.close(),
-  };
   return { folder, experiment, rig, policy, source, arming: recorded.arming, writer, sink, losses, release };
 }
 

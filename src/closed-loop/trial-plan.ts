@@ -98,7 +98,7 @@ export function noteUncounted(
     got: `${reason}, ${attempt} times`,
     wanted: request.inputs.includes(1) ? 'delivered' : 'nothing-as-asked',
     where: `session ${session}, trial ${trial}`,
-    remedy: 'mend the cause and go on with --resume',
+    remedy: 'mend the cause and begin a new run: this one ends here when it is repeated, too',
   });
 }
 

@@ -11,7 +11,7 @@ import { blindWords } from './words.js';
 export interface ArrayOfRun {
   readonly rows: number;
   readonly columns: number;
-  /** (electrodes) pulses that were delivered on each. */
+  /** (electrodes) pulses that were delivered on each in the trials that count. */
   readonly pulses: Float64Array;
   /** Sum of |charge| of one pulse over its phases, nC; undefined where nobody has set the pulse. */
   readonly chargePerPulseNc: number | undefined;
@@ -38,7 +38,7 @@ export function arrayMapFigure(analysis: CultureAnalysis, array: ArrayOfRun): Fi
     panels: [
       map(`Preference, ${nameWindow(initialWindow(design))}`, preferences.first, colour),
       map(`Preference, ${nameWindow(lastWindow(design))}`, preferences.last, colour),
-      map('Pulses delivered', array.pulses, {
+      map('Pulses in trials that count', array.pulses, {
         type: 'linear',
         scheme: 'Blues',
         domain: [0, Math.max(1, ...array.pulses)],
@@ -70,7 +70,7 @@ function mapWords({ preferences, blindShares }: CultureAnalysis, { pulses, charg
   const blind = blindShares === undefined ? '' : ` Of blind time: ${blindWords(blindShares)}.`;
   return (
     `${prefer(preferences.first)} electrodes prefer a source by more than half a spike at first, ${prefer(preferences.last)} at last. ` +
-    `The electrode pulsed most often had ${most} pulses${charge}.${blind}`
+    `In the trials that count, the electrode pulsed most often had ${most} pulses${charge}.${blind}`
   );
 }
 

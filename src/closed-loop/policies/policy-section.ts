@@ -40,7 +40,10 @@ export const policySchema = z.discriminatedUnion(
       type: z.literal('external').describe('Another program decides, over ZeroMQ.'),
       address: z
         .string()
-        .regex(/^tcp:\/\/[^\s/]+:\d+$/, 'tcp://HOST:PORT')
+        .regex(
+          /^tcp:\/\/(?:127\.0\.0\.1|localhost|\[::1\]):\d+$/,
+          'tcp://127.0.0.1:PORT, an address of this machine alone',
+        )
         .default('tcp://127.0.0.1:5577')
         .describe('Where meactl waits for the program.'),
       connectS: z.number().positive().max(3600).default(30).describe('Longest time until the program has connected.'),

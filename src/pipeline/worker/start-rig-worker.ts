@@ -64,7 +64,7 @@ async function endThread(worker: Worker): Promise<void> {
 }
 
 function toThreadData(options: RigWorkerOptions, progress: SharedArrayBuffer): RigThreadData {
-  const { address, client, detector, windows, rules, streams, driver } = options;
+  const { address, client, detector, windows, rules, delivery, streams, driver } = options;
   const { holdMs = 500, maxBacklogBytes = 2 ** 24 } = options;
   if (!(holdMs > 0 && holdMs <= 10_000)) throw badOption('holdMs', holdMs, 'above 0, at most 10000');
   if (!(maxBacklogBytes >= 0 && maxBacklogBytes <= 2 ** 30))
@@ -72,7 +72,7 @@ function toThreadData(options: RigWorkerOptions, progress: SharedArrayBuffer): R
   return {
     address,
     client,
-    settings: { detector, windows, rules, streams, driver },
+    settings: { detector, windows, rules, delivery, streams, driver } satisfies Record<keyof RigLoopSettings, unknown>,
     holdMs,
     maxBacklogBytes,
     progress,
