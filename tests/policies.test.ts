@@ -112,7 +112,13 @@ describe('a policy that cannot be', () => {
       { policy: { type: 'external', deadlineMs: 501 } },
       /"policy\.deadlineMs".*half of `trialPeriodS`/,
     ],
-    ['at no address', { policy: { type: 'external', address: 'here' } }, /expected tcp:\/\/HOST:PORT/],
+    ['at no address', { policy: { type: 'external', address: 'here' } }, /expected tcp:\/\/127\.0\.0\.1:PORT/],
+    [
+      'for everybody',
+      { policy: { type: 'external', address: 'tcp://0.0.0.0:5577' } },
+      /an address of this machine alone/,
+    ],
+    ['for all at once', { policy: { type: 'external', address: 'tcp://*:5577' } }, /an address of this machine alone/],
   ])('is refused %s, before anything is made', async (name, keys, message) => {
     const path = join(root, `bad-${name.replaceAll(' ', '-')}.yaml`);
     const out = join(root, `out-${name.replaceAll(' ', '-')}`);
