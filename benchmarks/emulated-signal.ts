@@ -1,4 +1,5 @@
 import { microamps, microseconds, microvolts } from '../protocols/units.js';
+import { updateCrc32c } from '../protocols/mea-link/crc32c.js';
 import { openRandomStream } from '../protocols/random.js';
 import type { Pulse } from '../protocols/stimulation/stim-pattern.js';
 import { VoltageSynth } from '../sim-device/voltages/voltage-synth.js';
@@ -65,7 +66,7 @@ function createRun(rig: Rig, parts: Parts): () => void {
         synth.addSpike(random.integer(2 * rig.channels), at);
       }
       const samples = synth.render(frames);
-      if (parts.crc) crc = synth.crc32c(samples.byteLength, crc);
+      if (parts.crc) crc = updateCrc32c(crc, new Uint8Array(samples.buffer, samples.byteOffset, samples.byteLength));
     }
     if (parts.crc !== (crc !== 0)) throw new Error('the checksum was not made');
     if (parts.pulses !== synth.takeSaturations().length > 0) throw new Error('saturations without pulses, or none');

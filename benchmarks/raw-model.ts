@@ -14,6 +14,7 @@ import { jaccardIndex } from '../src/model/ensembles.js';
 import { microamps, microseconds, milliseconds } from '../protocols/units.js';
 import { memoryLedger, finishRun, prepareRun, smallExperiment } from '../tests/helpers/small-experiment.js';
 import { dropClose } from '../tests/helpers/score-spikes.js';
+import { correlate } from '../tests/helpers/signal-statistics.js';
 import { createWideProfile } from '../tests/helpers/wide-profile.js';
 import { medianOf, printLine } from './measure.js';
 
@@ -106,22 +107,8 @@ async function run(parameters: CultureParameterName, seed: number): Promise<Seen
   };
 }
 
-/** Pearson's; NaN where one of them does not vary. */
-function correlate(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  const mean = (values: ArrayLike<number>): number =>
-    Array.from(values).reduce((sum, value) => sum + value, 0) / values.length;
-  const [ma, mb] = [mean(a), mean(b)];
-  let [ab, aa, bb] = [0, 0, 0];
-  for (let i = 0; i < a.length; i++) {
-    ab += (a[i]! - ma) * (b[i]! - mb);
-    aa += (a[i]! - ma) ** 2;
-    bb += (b[i]! - mb) ** 2;
-  }
-  return ab / Math.sqrt(aa * bb);
-}
-
-function columnOf({ counts, electrodeCount }: ResponseTable, electrode: number): Uint16Array {
-  return Uint16Array.from(
+function columnOf({ counts, electrodeCount }: ResponseTable, electrode: number): Float64Array {
+  return Float64Array.from(
     { length: counts.length / electrodeCount },
     (_, row) => counts[row * electrodeCount + electrode]!,
   );

@@ -111,6 +111,10 @@ export interface TrialUncountedRecord {
   /** From 1: how often it has failed now. */
   readonly attempt: number;
   readonly reason: UncountedReason;
+  /** As in the record of a trial that counts. */
+  readonly sources: string;
+  readonly inputs: string;
+  readonly fallback?: PolicyFallback;
   readonly atSample: number;
   readonly delivery: Delivery;
   readonly deliveredSample: number;
@@ -337,6 +341,8 @@ export interface LatencySummary {
 /** Where an experiment puts its records. Implementations write whole records in order, or throw MeaError `storage`. */
 export interface LedgerSink {
   append(record: LedgerRecord): void;
+  /** True while the next record is held against one that was recorded before; a sink without it repeats nothing. */
+  isRepeating?(): boolean;
   appendLatency(record: LatencyRecord): void;
   /** Keeps the state of a resumable source as of the records appended so far. */
   saveSourceState(state: Uint8Array): void;

@@ -3,4 +3,3 @@
 export { layOut, groupsAddress, lineWaveAddress, generatorAddress, samplesAddress } from './layout';
 export { configureNoise, renderNoise } from './noise';
 export { addArtefact } from './artefact';
-export { updateCrc32c } from './crc32c';

@@ -34,8 +34,6 @@ export interface SynthesisKernels {
   readonly renderNoise: Kernel;
   /** (first frame, frames, fast decay, slow decay) to the number of groups in which an artefact is still alive. */
   readonly addArtefact: Kernel;
-  /** The bytes of the samples, from the first on: (crc so far, byteLength) to crc. */
-  readonly updateCrc32c: (crc: number, byteLength: number) => number;
   /** Fields of float32, at `floatIndex`. */
   readonly floats: Float32Array;
   /** Fields of int16, at `halfIndex`. */
@@ -83,13 +81,11 @@ export function openSynthesisKernels(layout: {
   const groups = Math.ceil(layout.channels / LANES);
   const records = kernel('groupsAddress')();
   const samples = kernel('samplesAddress')();
-  const updateCrc32c = kernel('updateCrc32c');
   return {
     groups,
     configureNoise: kernel('configureNoise'),
     renderNoise: kernel('renderNoise'),
     addArtefact: kernel('addArtefact'),
-    updateCrc32c: (crc, byteLength) => updateCrc32c(crc, samples, byteLength) >>> 0,
     floats: new Float32Array(buffer, records, groups * (GROUP_BYTES / 4)),
     halves: new Int16Array(buffer, records, groups * (GROUP_BYTES / 2)),
     lineWave: new Int16Array(buffer, kernel('lineWaveAddress')(), layout.lineWaveLength),

@@ -148,19 +148,6 @@ export class VoltageSynth {
     return this.#artefacts.takeSaturations();
   }
 
-  /**
-   * CRC-32C of the first `byteLength` bytes of what `render` gave last, going on from `crc`.
-   *
-   * @throws MeaError `bad-input` when there are not so many bytes
-   */
-  crc32c(byteLength: number, crc = 0): number {
-    const most = 2 * this.#lastFrames * this.#settings.channels;
-    if (!Number.isInteger(byteLength) || byteLength < 0 || byteLength > most) {
-      throw badInput('Bad number of bytes to check', byteLength, `0 to ${most}`);
-    }
-    return this.#kernels.updateCrc32c(crc, byteLength);
-  }
-
   /** Puts a fault on a channel, or takes it off, from `nextSample` on. */
   setChannelFault(channel: number, fault: ChannelFault): void {
     this.#assertChannel(channel);

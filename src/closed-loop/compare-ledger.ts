@@ -42,6 +42,7 @@ export function createComparingSink(recorded: readonly LedgerRecord[]): Comparin
       difference ??= compareRecords(index, recorded[index], record);
       index++;
     },
+    isRepeating: () => index < recorded.length,
     appendLatency: () => undefined,
     saveSourceState: () => undefined,
     difference: () => difference,
@@ -77,6 +78,7 @@ export function createContinuingSink(
       if (difference !== undefined) onDifference(difference);
       index++;
     },
+    isRepeating: () => index < recorded.length,
     appendLatency(record) {
       if (index >= recorded.length) sink.appendLatency(record);
     },

@@ -5,6 +5,7 @@ import {
   type DetectorLevelsRecord,
   type LedgerRecord,
   type TrialRecord,
+  type TrialUncountedRecord,
 } from '../../protocols/ledger.js';
 import type { DetectorLevels, TrialRequest, TrialSource, TrialSourceDescription } from '../../protocols/trial.js';
 import { sampleIndex, seconds, type SampleIndex } from '../../protocols/units.js';
@@ -95,7 +96,7 @@ export async function catchUp(
   let trials = 0;
   let rests = 0;
   for (const record of records) {
-    if (record.type === 'trial') {
+    if (record.type === 'trial' || record.type === 'trial-uncounted') {
       trials++;
       if (trials > from.trials) await repeatTrial(source, record, signal);
     } else if (record.type === 'rest') {
@@ -105,7 +106,11 @@ export async function catchUp(
   }
 }
 
-async function repeatTrial(source: TrialSource, record: TrialRecord, signal: AbortSignal): Promise<void> {
+async function repeatTrial(
+  source: TrialSource,
+  record: TrialRecord | TrialUncountedRecord,
+  signal: AbortSignal,
+): Promise<void> {
   const request: TrialRequest = {
     session: record.session,
     trial: record.trial,
@@ -113,7 +118,9 @@ async function repeatTrial(source: TrialSource, record: TrialRecord, signal: Abo
     atSample: sampleIndex(record.atSample),
   };
   for await (const response of source.run([request], signal)) {
-    if (record.counts.every((count, e) => count === response.counts[e])) continue;
+    // Of a trial that did not count, no counts were kept.
+    if (record.type === 'trial-uncounted' && response.delivery === record.delivery) continue;
+    if (record.type === 'trial' && record.counts.every((count, e) => count === response.counts[e])) continue;
     throw new MeaError('bad-format', {
       what: 'The emulated culture does not repeat what was recorded',
       where: `session ${record.session}, trial ${record.trial}`,

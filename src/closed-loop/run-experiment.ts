@@ -34,7 +34,15 @@ import { toDesign, type Experiment } from './experiment.js';
 import type { Rig } from './rig.js';
 import { createLatencyMeter, type LatencyMeter } from './latency-meter.js';
 import type { PatternDecision, PatternPolicy } from './pattern-policy.js';
-import { alignPlan, noteUncounted, sampleOf, whyUncounted, type PlannedTrial, type TrialPlan } from './trial-plan.js';
+import {
+  alignPlan,
+  noteUncounted,
+  sampleOf,
+  takePlanChange,
+  whyUncounted,
+  type PlannedTrial,
+  type TrialPlan,
+} from './trial-plan.js';
 import { assertAnswer, toTrialRecord } from './trial-record.js';
 import { forecastHere, toForecastInput, toForecastRecord, toScoreRecord, type Forecaster } from './publish-forecast.js';
 import { figuresOf, initialFiguresOf } from './session-figures.js';
@@ -233,7 +241,7 @@ function prepare({ experiment, source, clock }: ExperimentRun): RunState {
       stimulatedElectrodes,
     },
     latency: createLatencyMeter(clock),
-    plan: { periodSamples: Math.round(experiment.trialPeriodS * sampleRateHz), firstSample: 0 },
+    plan: { periodSamples: Math.round(experiment.trialPeriodS * sampleRateHz), firstSample: 0, change: undefined },
     pending: undefined,
     emptyBatches: 0,
     stopWatch: createStopWatch(experiment.stop),
@@ -252,14 +260,14 @@ function prepare({ experiment, source, clock }: ExperimentRun): RunState {
  * @throws MeaError `bad-input` when a source ended a batch early for no reason
  */
 function planNext(run: ExperimentRun, state: RunState, { session, trial }: PlannedTrial): number {
-  const { experiment, source, ledger } = run;
+  const { experiment, source } = run;
   const { plan } = state;
   const { sampleRateHz } = source.description;
   const before = plan.firstSample;
   const earliest = source.nextSample();
   const hasEnded = state.pending?.hasEnded === true;
-  if (alignPlan(plan, { session, trial, earliest, hasEnded }, { experiment, sampleRateHz, ledger }) === 'restart') {
-    plan.firstSample = earliest;
+  const { maxGapS } = experiment;
+  if (alignPlan(plan, { trial, earliest, hasEnded }, { maxGapS, sampleRateHz }) === 'restart') {
     restartSession(state, session);
     return 0;
   }
@@ -325,14 +333,18 @@ async function* runBatch(run: ExperimentRun, state: RunState, batch: Batch): Asy
     latency.endResponse();
     const request = batch.requests[index]!;
     assertAnswer(request, response, source.description);
+    const change = takePlanChange(state.plan, request);
+    if (change !== undefined) ledger.append(change);
+    const sources = batch.sources.subarray(index * experiment.sources, (index + 1) * experiment.sources);
+    const fallback = batch.fallbacks?.[index];
     const reason = whyUncounted(request, response);
     if (reason !== undefined) {
       const attempt = index === 0 ? batch.attempts + 1 : 1;
       state.pending = tailOf(batch, { from: index, sources: experiment.sources, attempts: attempt });
-      noteUncounted(ledger, { request, response, reason, attempt, maxRepeats: experiment.maxRepeats });
+      const { maxRepeats } = experiment;
+      noteUncounted(ledger, { request, sources, fallback, response, reason, attempt, maxRepeats });
       return;
     }
-    const sources = batch.sources.subarray(index * experiment.sources, (index + 1) * experiment.sources);
     latency.startUpdate();
     const estimate = observeOnlineTrial(model, { sources, inputs: request.inputs, ...countsOf(response) });
     latency.endUpdate();
@@ -341,7 +353,6 @@ async function* runBatch(run: ExperimentRun, state: RunState, batch: Batch): Asy
     table.inputs.set(request.inputs, row * table.inputCount);
     table.counts.set(response.counts, row * table.electrodeCount);
     if (response.blindFraction !== undefined) noteBlindness(table, row, response.blindFraction);
-    const fallback = batch.fallbacks?.[index];
     if (fallback !== undefined) state.causes.push(fallback.cause);
     ledger.append(toTrialRecord({ request, sources, response, estimate, fallback }));
     if (isResumable(source)) ledger.saveSourceState(source.saveState());

@@ -1,14 +1,31 @@
 import { MeaError } from '../../protocols/errors.js';
-import type { LedgerSink, UncountedReason } from '../../protocols/ledger.js';
+import type {
+  LedgerSink,
+  PolicyFallback,
+  RescheduledRecord,
+  SessionRestartedRecord,
+  UncountedReason,
+} from '../../protocols/ledger.js';
 import type { TrialRequest, TrialResponse } from '../../protocols/trial.js';
 import { sampleIndex, type SampleIndex } from '../../protocols/units.js';
-import type { Experiment } from './experiment.js';
+import { MAX_BLIND_SHARE } from '../model/electrode-choice.js';
+import { toDigits } from './trial-record.js';
 
 /** When the trials of a session are due; samples of the device's clock. */
 export interface TrialPlan {
   readonly periodSamples: number;
   /** Where trial 0 of the session would be, had all its trials come one period after the other. */
   firstSample: number;
+  /** What was changed since the last response. */
+  change: PlanChange | undefined;
+}
+
+interface PlanChange {
+  /** The trial that could not be when it should, and when that was. */
+  readonly trial: number;
+  readonly planned: SampleIndex;
+  readonly isRestart: boolean;
+  readonly isAnotherClock: boolean;
 }
 
 /** A trial of the running session. */
@@ -23,7 +40,8 @@ export function sampleOf({ firstSample, periodSamples }: TrialPlan, trial: numbe
 
 /**
  * Moves the plan where its next trial cannot be when it should: the one before was repeated, a device was away, or the
- * clock of the device began anew. Writes it down.
+ * clock of the device began anew. What it comes to is written down with the first response that it leads to
+ * (`takePlanChange`): until then it may change again, and nobody has seen anything of it.
  *
  * @param earliest the earliest sample at which the source can take the trial
  * @param hasEnded the source ended the last batch early: only then `earliest` may say that its clock began anew
@@ -31,31 +49,42 @@ export function sampleOf({ firstSample, periodSamples }: TrialPlan, trial: numbe
  */
 export function alignPlan(
   plan: TrialPlan,
-  { session, trial, earliest, hasEnded }: PlannedTrial & { readonly earliest: SampleIndex; readonly hasEnded: boolean },
-  { experiment, sampleRateHz, ledger }: PlanContext,
+  { trial, earliest, hasEnded }: EarliestTrial,
+  { maxGapS, sampleRateHz }: { readonly maxGapS: number; readonly sampleRateHz: number },
 ): 'go-on' | 'restart' {
   const planned = sampleOf(plan, trial);
-  const bySamples = earliest - planned;
-  const isAnotherClock = hasEnded && bySamples < 0;
-  if (bySamples <= 0 && !isAnotherClock) return 'go-on';
-  plan.firstSample += bySamples;
-  const isTooLong = isAnotherClock || bySamples > experiment.maxGapS * sampleRateHz;
-  if (trial > 0 && isTooLong) {
-    ledger.append({ type: 'session-restarted', session, trial, ...(!isAnotherClock && { gapSamples: bySamples }) });
-    return 'restart';
-  }
-  ledger.append({ type: 'rescheduled', session, trial, atSample: earliest, bySamples });
-  return 'go-on';
+  const isAnotherClock = hasEnded && earliest < planned;
+  if (earliest <= planned && !isAnotherClock) return 'go-on';
+  const before = plan.change ?? { trial, planned, isRestart: false, isAnotherClock: false };
+  const change = { ...before, isAnotherClock: before.isAnotherClock || isAnotherClock };
+  plan.firstSample += earliest - planned;
+  plan.change = change;
+  const isTooLong = change.isAnotherClock || earliest - change.planned > maxGapS * sampleRateHz;
+  if (trial === 0 || !isTooLong) return 'go-on';
+  plan.firstSample = earliest;
+  plan.change = { ...change, isRestart: true };
+  return 'restart';
 }
 
-interface PlanContext {
-  readonly experiment: Experiment;
-  readonly sampleRateHz: number;
-  readonly ledger: LedgerSink;
+interface EarliestTrial {
+  readonly trial: number;
+  readonly earliest: SampleIndex;
+  readonly hasEnded: boolean;
 }
 
-/** An electrode that missed more than this share of a window was not seen in it. */
-const MAX_BLIND_SHARE = 0.01;
+/** The record of what became of the plan since the last response; undefined where nothing did. */
+export function takePlanChange(
+  plan: TrialPlan,
+  { session, atSample }: Pick<TrialRequest, 'session' | 'atSample'>,
+): RescheduledRecord | SessionRestartedRecord | undefined {
+  const { change } = plan;
+  if (change === undefined) return undefined;
+  plan.change = undefined;
+  const { trial, planned, isRestart, isAnotherClock } = change;
+  const bySamples = atSample - planned;
+  if (!isRestart) return { type: 'rescheduled', session, trial, atSample, bySamples };
+  return { type: 'session-restarted', session, trial, ...(!isAnotherClock && { gapSamples: bySamples }) };
+}
 
 /** Why a response is no data though it is the one to the request; undefined where it counts. */
 export function whyUncounted(request: TrialRequest, response: TrialResponse): UncountedReason | undefined {
@@ -69,41 +98,49 @@ export function whyUncounted(request: TrialRequest, response: TrialResponse): Un
 }
 
 /**
- * Writes down a trial that does not count. It is carried out again, later, unless it has failed too often.
+ * Writes down a trial that does not count. It is carried out again, later, unless it has failed too often; a failure that was
+ * recorded before ends nothing: a run that it ended goes on with the next attempt.
  *
  * @param attempt from 1
  * @throws MeaError `bad-input` after `maxRepeats` repetitions
  */
 export function noteUncounted(
   ledger: LedgerSink,
-  { request, response, reason, attempt, maxRepeats }: UncountedTrial,
+  { request, sources, fallback, response, reason, attempt, maxRepeats }: UncountedTrial,
 ): void {
-  const { session, trial, atSample } = request;
+  const { session, trial, atSample, inputs } = request;
   const { delivery, deliveredSample, window, doubt } = response;
+  const isRepeated = ledger.isRepeating?.() === true;
   ledger.append({
     type: 'trial-uncounted',
     session,
     trial,
     attempt,
     reason,
+    sources: toDigits(sources),
+    inputs: toDigits(inputs),
     atSample,
     delivery,
     deliveredSample,
     window,
     ...(doubt !== undefined && { doubt }),
+    ...(fallback !== undefined && { fallback }),
   });
-  if (attempt <= maxRepeats) return;
+  if (attempt <= maxRepeats || isRepeated) return;
   throw new MeaError('bad-input', {
     what: 'A stimulus did not go out as asked, again and again; the trial does not count and the run stops',
     got: `${reason}, ${attempt} times`,
     wanted: request.inputs.includes(1) ? 'delivered' : 'nothing-as-asked',
     where: `session ${session}, trial ${trial}`,
-    remedy: 'mend the cause and begin a new run: this one ends here when it is repeated, too',
+    remedy: 'mend the cause and go on with --resume',
   });
 }
 
 interface UncountedTrial {
   readonly request: TrialRequest;
+  /** (sources) 0 or 1 */
+  readonly sources: Uint8Array;
+  readonly fallback: PolicyFallback | undefined;
   readonly response: TrialResponse;
   readonly reason: UncountedReason;
   readonly attempt: number;

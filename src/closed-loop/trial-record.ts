@@ -120,6 +120,7 @@ export function assertAnswer(request: TrialRequest, response: TrialResponse, sou
   }
 }
 
-function toDigits(bits: Uint8Array): string {
+/** 0 and 1 as text, one digit each. */
+export function toDigits(bits: Uint8Array): string {
   return String.fromCharCode(...bits.map((bit) => bit + 48));
 }

@@ -18,8 +18,11 @@ export interface LeftOut {
 
 export const NONE_LEFT_OUT: LeftOut = { blind: [], pulsed: [] };
 
-/** An electrode that missed more than this share of its response windows, in any state of the sources, is left out. */
-const MAX_BLIND_SHARE = 0.01;
+/**
+ * An electrode that missed more than this share of its response windows, in any state of the sources, is left out; a trial
+ * of which every electrode missed more does not count.
+ */
+export const MAX_BLIND_SHARE = 0.01;
 
 /** Sums of the shares of response windows that could not be seen, by state of the sources. */
 export interface BlindSums {

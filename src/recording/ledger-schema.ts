@@ -18,6 +18,7 @@ const sourceDescription = z.object({
   responseWindowMs: z.tuple([z.number().transform(milliseconds), z.number().transform(milliseconds)]),
 });
 
+const fallback = z.exactOptional(z.object({ cause: z.enum(['deadline', 'bad-answer']), detail: z.string() }));
 const delivery = z.enum(['delivered', 'nothing-as-asked', 'late', 'refused', 'missing']);
 
 const arming = z.object({
@@ -51,7 +52,7 @@ const trial = z.object({
     z.object({ window: z.tuple([index, index]), counts: spikeCounts, blindFraction: z.exactOptional(fractions) }),
   ),
   usedSamples: z.exactOptional(z.tuple([index, index])),
-  fallback: z.exactOptional(z.object({ cause: z.enum(['deadline', 'bad-answer']), detail: z.string() })),
+  fallback,
   x: z.exactOptional(numbers),
   xp: z.exactOptional(numbers),
 });
@@ -95,6 +96,9 @@ export const ledgerRecordSchema = z.discriminatedUnion('type', [
     session: index,
     trial: index,
     attempt: z.int().min(1),
+    sources: digits,
+    inputs: digits,
+    fallback,
     reason: z.enum(['late', 'refused', 'missing', 'other-delivery', 'off-time', 'unseen', 'doubted']),
     atSample: index,
     delivery,

@@ -10,13 +10,7 @@ import type { PatternPolicy } from '../pattern-policy.js';
  * @throws MeaError `missing` when asked for more than was recorded and there is no `next`
  */
 export function repeatRecorded(records: readonly LedgerRecord[], next: PatternPolicy | undefined): PatternPolicy {
-  const trials = records.filter((record) => record.type === 'trial');
-  // In a session that began anew a trial was decided more than once; each time it is asked for, the next one is taken.
-  const decided = new Map<string, TrialRecord[]>();
-  for (const record of trials) {
-    const key = `${record.session}.${record.trial}`;
-    decided.set(key, [...(decided.get(key) ?? []), record]);
-  }
+  const decided = listDecisions(records);
   return {
     name: next?.name ?? 'recorded',
     nextTrials(session, from, history) {
@@ -25,14 +19,33 @@ export function repeatRecorded(records: readonly LedgerRecord[], next: PatternPo
       if (next !== undefined) return next.nextTrials(session, from, history);
       throw new MeaError('missing', {
         what: 'The recording ends before the experiment does',
-        got: `${trials.length} trials`,
+        got: `${records.filter(({ type }) => type === 'trial').length} trials`,
         wanted: `session ${session}, trial ${from}`,
       });
     },
   };
 }
 
-function toDecision({ sources, inputs, fallback }: TrialRecord) {
+/**
+ * (session.trial) the decisions that were made for it, in order: more than one where the session began anew. What does not
+ * count is shown again without a new decision.
+ */
+function listDecisions(records: readonly LedgerRecord[]): ReadonlyMap<string, ShownTrial[]> {
+  const decided = new Map<string, ShownTrial[]>();
+  let failed: string | undefined;
+  for (const record of records) {
+    if (record.type === 'session-restarted') failed = undefined;
+    if (record.type !== 'trial' && record.type !== 'trial-uncounted') continue;
+    const key = `${record.session}.${record.trial}`;
+    if (failed !== key) decided.set(key, [...(decided.get(key) ?? []), record]);
+    failed = record.type === 'trial-uncounted' ? key : undefined;
+  }
+  return decided;
+}
+
+type ShownTrial = Pick<TrialRecord, 'sources' | 'inputs' | 'fallback'>;
+
+function toDecision({ sources, inputs, fallback }: ShownTrial) {
   return {
     trials: 1,
     sources: Uint8Array.from(sources, Number),
