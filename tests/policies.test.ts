@@ -1,6 +1,7 @@
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { fitOutputSchema } from '../src/report/fit-output.js';
 import { openRunFolder } from '../src/recording/run-folder.js';
 import { toldLines } from './helpers/recorded-run.js';
 import { runCli, temporaryFolder } from './helpers/run-cli.js';
@@ -130,6 +131,20 @@ describe('a policy that cannot be', () => {
   });
 });
 
+describe('a fit of a run whose patterns were decided on responses', () => {
+  it('forecasts as the run did: from what was known then', async () => {
+    const keys = { name: 'ahead', sessions: 6, trials: 16, initialSessions: 3, policy: { type: 'active' } };
+    writeFileSync(path('ahead.yaml'), smallExperimentFile(keys));
+    const out = join(root, 'ahead');
+    expect((await runCli(['run', path('ahead.yaml'), '--out', out, '--no-report'])).code).toBe(0);
+    const { stdout } = await runCli(['fit', out, '--mode', 'causal', '--json']);
+    const forecastIn = (text: string): unknown => fitOutputSchema.parse(JSON.parse(text)).cultures[0]?.forecast;
+    const fitted = forecastIn(stdout);
+    expect(fitted).toMatchObject({ isKnownAhead: false });
+    expect(fitted).toEqual(forecastIn(readFileSync(join(out, 'result.json'), 'utf8')));
+  });
+});
+
 describe('an experiment with arms', () => {
   const ARMS = {
     arms: [
@@ -177,6 +192,36 @@ describe('an experiment with arms', () => {
     );
     const again = await runCli(['run', path('arms.yaml'), '--out', whole]);
     expect(again.stderr).toMatch(/there already/);
+  });
+
+  it('compares the others where a rule stopped an arm before there was anything to analyse', async () => {
+    const keys = {
+      name: 'dead',
+      arms: [{ name: 'one' }, { name: 'dead', culture: { condition: 'ttx' } }, { name: 'two', mixing: 0.25 }],
+      stop: { deadCulture: { meanCountBelow: 0.01, sessions: 1 } },
+    };
+    writeFileSync(path('dead.yaml'), smallExperimentFile(keys));
+    const out = join(root, 'dead');
+    const { code, stderr } = await runCli(['run', path('dead.yaml'), '--out', out]);
+    expect(code, stderr).toBe(0);
+    expect(stderr).toContain('dead was stopped before there was anything to compare');
+    expect(readFileSync(join(out, 'comparison.txt'), 'utf8')).toMatch(/groups: one \(1 cultures\), two/);
+    // There is nothing left to do, and that is no error.
+    rmSync(join(out, 'comparison.txt'));
+    expect((await runCli(['run', '--resume', out])).code).toBe(0);
+    expect(existsSync(join(out, 'comparison.txt'))).toBe(true);
+  });
+
+  it('names the files of its policies by their whole path and hash, as they were when it began', async () => {
+    const shown = join(root, 'arms', 'mixed');
+    const arms = [{ name: 'same', policy: { type: 'yoked', run: 'arms/mixed' } }, { name: 'drawn' }];
+    writeFileSync(path('yoked-arms.yaml'), smallExperimentFile({ name: 'yoked-arms', arms }));
+    const out = join(root, 'yoked-arms');
+    const { code, stderr } = await runCli(['run', path('yoked-arms.yaml'), '--out', out]);
+    expect(code, stderr).toBe(0);
+    const [first] = toldLines(join(out, 'same'));
+    expect(first).toContain(`"run":${JSON.stringify(shown)}`);
+    expect(first).toMatch(/"sha256":"[0-9a-f]{64}"/);
   });
 
   it('needs arms of different names', async () => {

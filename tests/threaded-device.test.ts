@@ -99,6 +99,27 @@ describe('ThreadedDevice', () => {
     await device.close();
   });
 
+  it('says what its thread failed with, again when it is asked again, and can be closed at once', async () => {
+    const fifo = pathToFileURL(join(packageFolder(), 'dist/sim-device/thread/shared-fifo.js')).href;
+    const messages = pathToFileURL(join(packageFolder(), 'dist/sim-device/thread/thread-messages.js')).href;
+    const program = `import { parentPort, workerData } from 'node:worker_threads';
+      import { SharedFifo } from ${JSON.stringify(fifo)};
+      import { FROM_DEVICE } from ${JSON.stringify(messages)};
+      const fromDevice = new SharedFifo(workerData.fromDevice);
+      fromDevice.write(FROM_DEVICE.failed, 0, new TextEncoder().encode('out of paint'));
+      fromDevice.flush();
+      parentPort.postMessage('ready');
+      setInterval(() => undefined, 1000);`;
+    const url = new URL(`data:text/javascript,${encodeURIComponent(program)}`);
+    const device = await startThreadedDevice({ ...SETTINGS, sampleRateHz: RATE, program: url });
+    const advance = (): void => {
+      device.advance(200);
+    };
+    expect(advance).toThrow('out of paint');
+    expect(advance).toThrow('out of paint');
+    await device.close();
+  });
+
   it('works ahead only as far as it was told that nothing will be asked', async () => {
     const device = await startInThread();
     const rig = await openVirtualRig(device, {});

@@ -78,6 +78,8 @@ export class ThreadedDevice {
   /** The device's next sample when it was last heard. */
   #nextSample = 0;
   #isEnded = false;
+  /** What the thread failed with: nothing more comes of it. */
+  #failed: MeaError | undefined;
 
   constructor(worker: Worker, { sampleRateHz, toDevice, fromDevice }: DeviceThreadData) {
     this.sampleRateHz = sampleRateHz;
@@ -94,6 +96,7 @@ export class ThreadedDevice {
    * @throws MeaError `internal` or `deadline` when the thread has failed
    */
   advance(ticks: number, idleUntil?: number): void {
+    if (this.#failed !== undefined) throw this.#failed;
     if (ticks !== this.#ticks) this.#toDevice.write(TO_DEVICE.ticks, ticks);
     this.#ticks = ticks;
     const idleSteps = idleUntil === undefined ? 0 : Math.ceil((idleUntil - this.#nextSample) / ticks);
@@ -113,6 +116,10 @@ export class ThreadedDevice {
     if (this.#isEnded) return;
     this.#isEnded = true;
     this.#worker.ref();
+    if (this.#failed !== undefined) {
+      await this.#worker.terminate();
+      return;
+    }
     const exited = once(this.#worker, 'exit');
     this.#toDevice.write(TO_DEVICE.end);
     this.#toDevice.flush();
@@ -175,7 +182,7 @@ export class ThreadedDevice {
       if (record.type === FROM_DEVICE.control) this.#deliver('control', copyMessage(record.payload));
       else if (record.type === FROM_DEVICE.data) this.#deliver('data', copyMessage(record.payload));
       else if (record.type === FROM_DEVICE.linkClosed) this.#handler?.onClosed('the other side closed the connection');
-      else throw this.#failure(record);
+      else throw (this.#failed = this.#failure(record));
     }
   }
 

@@ -4,6 +4,7 @@ import { basename, extname, join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { MeaError } from '../../protocols/errors.js';
 import type { ResponseTable } from '../../protocols/responses.js';
+import { isKnownAhead } from '../closed-loop/experiment.js';
 import { toRecordedTable } from '../closed-loop/recorded-table.js';
 import { describeStop } from '../closed-loop/stop-rules.js';
 import { ownBaselineOf, type AnalysisMode, type Baseline, type CultureAnalysis } from '../model/analysis.js';
@@ -46,11 +47,9 @@ export async function fitCommand(command: FitCommand, io: CliIo): Promise<ExitCo
     // A culture takes long enough that a signal should be heard before the next one.
     await setImmediate();
     if (io.signal.aborted) return EXIT.interrupted;
-    const { initialSessions, mixing } = culture;
-    const { choice } = culture;
-    analyses.push(
-      analyseNamed(culture.table, culture, { mode: command.mode, initialSessions, mixing, baseline, choice }),
-    );
+    const { initialSessions, mixing, choice, isKnownAhead: isKnown } = culture;
+    const options = { mode: command.mode, initialSessions, mixing, baseline, choice, isKnownAhead: isKnown };
+    analyses.push(analyseNamed(culture.table, culture, options));
   }
   if (command.arrays !== undefined) await writeArrays(command.arrays, analyses);
   if (command.report !== undefined) {
@@ -100,6 +99,8 @@ interface NamedCulture {
   readonly initialSessions: number;
   readonly mixing: number;
   readonly choice: ElectrodeChoice;
+  /** Whether the stimuli of later sessions depended on no response. */
+  readonly isKnownAhead: boolean;
 }
 
 const DEFAULT_INITIAL_SESSIONS = 10;
@@ -118,6 +119,8 @@ async function readCultures(path: string, command: FitCommand, io: CliIo): Promi
     initialSessions: command.initialSessions ?? DEFAULT_INITIAL_SESSIONS,
     mixing: command.mixing ?? withPlace({ file: path, index }, () => estimateMixing(table).mixing),
     choice: command.electrodes ?? 'seen',
+    // Nobody wrote down how they were decided; the published ones were drawn before.
+    isKnownAhead: true,
   }));
 }
 
@@ -141,6 +144,7 @@ function readRun(path: string, command: FitCommand, io: CliIo): NamedCulture {
     initialSessions: command.initialSessions ?? experiment.initialSessions,
     mixing: command.mixing ?? experiment.mixing,
     choice: command.electrodes ?? experiment.ensembleElectrodes,
+    isKnownAhead: isKnownAhead(experiment),
   };
 }
 

@@ -24,18 +24,28 @@ export interface OpenPolicy {
  * @throws MeaError `missing` or `bad-input` for patterns that cannot be read, or are not those that the file promises
  */
 export function pinPatterns(experiment: Experiment, path: string): Experiment {
-  const { policy } = experiment;
-  if (policy?.type === 'pattern-file') {
+  const { policy, arms } = experiment;
+  return {
+    ...experiment,
+    ...(policy !== undefined && { policy: pinPolicy(policy, experiment, path) }),
+    ...(arms !== undefined && {
+      arms: arms.map((arm) =>
+        arm.policy === undefined ? arm : { ...arm, policy: pinPolicy(arm.policy, experiment, path) },
+      ),
+    }),
+  };
+}
+
+type Policy = NonNullable<Experiment['policy']>;
+
+function pinPolicy(policy: Policy, { trials }: Experiment, path: string): Policy {
+  if (policy.type === 'pattern-file') {
     const pinned = { ...policy, file: resolve(dirname(path), policy.file) };
-    const { sha256 } = readPinned({ ...experiment, policy: pinned });
-    return { ...experiment, policy: { ...pinned, sha256 } };
+    return { ...pinned, sha256: readPinned({ policy: pinned, trials }).sha256 };
   }
-  if (policy?.type === 'yoked') {
-    const pinned = { ...policy, run: resolve(dirname(path), policy.run) };
-    const { sha256 } = readPinned({ ...experiment, policy: pinned });
-    return { ...experiment, policy: { ...pinned, sha256 } };
-  }
-  return experiment;
+  if (policy.type !== 'yoked') return policy;
+  const pinned = { ...policy, run: resolve(dirname(path), policy.run) };
+  return { ...pinned, sha256: readPinned({ policy: pinned, trials }).sha256 };
 }
 
 /**
@@ -83,7 +93,7 @@ function listedNeeds(experiment: Experiment) {
   return { listed: { where, pattern, repeats: policy.type === 'pattern-file' } };
 }
 
-function readPinned({ policy, trials }: Experiment): StoredPatterns {
+function readPinned({ policy, trials }: Pick<Experiment, 'policy' | 'trials'>): StoredPatterns {
   if (policy?.type !== 'pattern-file' && policy?.type !== 'yoked') {
     throw new MeaError('internal', { what: 'A policy without stored patterns was asked for some' });
   }

@@ -5,6 +5,8 @@ import { MeaError } from '../../protocols/errors.js';
 import { experimentSchema, toArmExperiment, type Experiment } from '../closed-loop/experiment.js';
 import { compareCultures } from '../model/compare-cultures.js';
 import { rigSchema, type Rig } from '../closed-loop/rig.js';
+import { isTooShort } from '../closed-loop/stop-rules.js';
+import { readLedger } from '../recording/ledger-reader.js';
 import { createRunFolder, openRunFolder } from '../recording/run-folder.js';
 import { writeWholeFile } from '../recording/whole-file.js';
 import { encode } from './analysis-output.js';
@@ -73,8 +75,9 @@ export async function runArms(arms: ArmsRun, options: ArmsOptions, io: CliIo): P
   let worst: ExitCode = EXIT.done;
   for (const [index, { name }] of experiment.arms!.entries()) {
     const folder = join(path, name);
-    if (isFinished(folder, options)) continue;
-    const step = { experiment: toArmExperiment(experiment, index), rig, folder, resume: existsSync(folder) };
+    const arm = toArmExperiment(experiment, index);
+    if (isFinished(folder, arm, options)) continue;
+    const step = { experiment: arm, rig, folder, resume: existsSync(folder) };
     const code = await options.run(step, options.json ? { ...io, stdout: () => undefined } : io);
     if (code === EXIT.interrupted) {
       io.stderr(`meactl: or with all arms: meactl run --resume ${relative('', path) || '.'}\n`);
@@ -87,14 +90,21 @@ export async function runArms(arms: ArmsRun, options: ArmsOptions, io: CliIo): P
   return worst;
 }
 
-function isFinished(path: string, { report }: ArmsOptions): boolean {
+function isFinished(path: string, experiment: Experiment, { report }: ArmsOptions): boolean {
   if (!existsSync(path)) return false;
   const folder = openRunFolder(path);
-  return existsSync(folder.result) && (existsSync(folder.report) || !report);
+  if (existsSync(folder.result)) return existsSync(folder.report) || !report;
+  // A stop rule may have ended it before there was anything to analyse.
+  return existsSync(folder.ledger) && isTooShort(readLedger(folder.ledger).records, experiment);
 }
 
 async function writeComparison({ experiment, path }: ArmsRun, options: ArmsOptions, io: CliIo): Promise<void> {
-  const names = experiment.arms!.map(({ name }) => name);
+  const all = experiment.arms!.map(({ name }) => name);
+  const names = all.filter((name) => existsSync(join(path, name, 'result.json')));
+  for (const name of all) {
+    if (!names.includes(name)) io.stderr(`meactl: ${name} was stopped before there was anything to compare\n`);
+  }
+  if (names.length < 2) return;
   const rows = await readRows(names.map((name) => `${name}=${join(path, name, 'result.json')}`));
   const comparison = compareCultures(rows, { groups: names, seed: 1 });
   const text = join(path, COMPARISON);

@@ -1,18 +1,18 @@
 import { existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { MeaError } from '../../protocols/errors.js';
-import type { ArmingRecord, LedgerRecord, LedgerSink } from '../../protocols/ledger.js';
+import type { ArmingRecord, LedgerSink } from '../../protocols/ledger.js';
 import type { ResumableSource, TrialSource } from '../../protocols/trial.js';
 import { createContinuedSource, createReplaySource } from '../../drivers/replay-source.js';
 import { systemClock } from '../clock.js';
 import { createContinuingSink } from '../closed-loop/compare-ledger.js';
-import { experimentSchema, type Experiment } from '../closed-loop/experiment.js';
+import { experimentSchema, isKnownAhead, type Experiment } from '../closed-loop/experiment.js';
 import { forecastInThread } from '../closed-loop/forecast-in-thread.js';
 import { paceSource } from '../closed-loop/paced-source.js';
 import { catchUp, countedTrials, toRecordedRun, type RecordedRun } from '../closed-loop/recorded-run.js';
 import { forecastHere } from '../closed-loop/publish-forecast.js';
 import { rigSchema, stimulatedElectrodes, type Rig } from '../closed-loop/rig.js';
-import { describeStop } from '../closed-loop/stop-rules.js';
+import { describeStop, isTooShort } from '../closed-loop/stop-rules.js';
 import { assertFitting, runExperiment, type ExperimentResult } from '../closed-loop/run-experiment.js';
 import { readNewestLatency } from '../recording/latency-reader.js';
 import { deferLedgerWriter, openLedgerWriter, type LedgerWriter } from '../recording/ledger-writer.js';
@@ -403,11 +403,6 @@ function isReported({ result, report }: RunFolder, command: RunCommand): boolean
   return existsSync(result) && (existsSync(report) || !command.report);
 }
 
-/** True when a stop rule ended a run before there was anything to analyse. */
-function isTooShort(records: readonly LedgerRecord[], { initialSessions }: Experiment): boolean {
-  return records.some((record) => record.type === 'stopped' && record.session < initialSessions);
-}
-
 interface Restoration {
   readonly run: RecordedRun;
   readonly position: { readonly trials: number; readonly rests: number };
@@ -478,6 +473,7 @@ async function writeOutcome(
       mixing: experiment.mixing,
       baseline: experiment.baseline === 'own' ? 'own' : { value: experiment.baseline, source: 'given' },
       choice: experiment.ensembleElectrodes,
+      isKnownAhead: isKnownAhead(experiment),
       forecast,
     },
   );

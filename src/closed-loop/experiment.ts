@@ -150,6 +150,11 @@ export const experimentSchema = z
 /** A checked experiment, every default filled in. */
 export type Experiment = Readonly<z.infer<typeof experimentSchema>>;
 
+/** False where patterns are decided on responses, so that nobody knows those of later sessions. */
+export function isKnownAhead({ policy }: Experiment): boolean {
+  return policy?.type !== 'active' && policy?.type !== 'external';
+}
+
 /** One arm's experiment: that of the file with what the arm puts in its place, and without arms. */
 export function toArmExperiment(experiment: Experiment, index: number): Experiment {
   const { arms, ...whole } = experiment;

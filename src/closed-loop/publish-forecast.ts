@@ -1,7 +1,7 @@
 import type { ForecastRecord, ForecastScoreRecord } from '../../protocols/ledger.js';
 import type { StimulusPattern } from '../../protocols/mixed-sources.js';
 import { forecastBand, type ForecastBand } from '../model/forecast-band.js';
-import { selectivityBySession, type ForecastInput } from '../model/forecast-input.js';
+import { repeatInitialStimuli, selectivityBySession, type ForecastInput } from '../model/forecast-input.js';
 import { scoreSessions } from '../model/forecast-score.js';
 import type { OnlineModel } from '../model/online-model.js';
 import { stateOf } from '../model/states.js';
@@ -18,9 +18,8 @@ export type Forecaster = (input: ForecastInput, signal: AbortSignal) => Promise<
 export const forecastHere: Forecaster = (input) => Promise.resolve(forecastBand(input));
 
 /**
- * What a calibrated model and its policy leave for a forecast. Where the policy cannot say what later sessions show, the
- * stimuli of the initial sessions stand in, one session after the other and again: the forecast is then about the mix of
- * states that the initial sessions had.
+ * What a calibrated model and its policy leave for a forecast. Where the policy cannot say what later sessions show,
+ * `repeatInitialStimuli` stands in.
  */
 export function toForecastInput({ design, run, inputs, states }: OnlineModel, policy: PatternPolicy): ForecastInput {
   const { sessions, trialsPerSession: trials, initialSessions, sourceCount } = design;
@@ -28,20 +27,16 @@ export function toForecastInput({ design, run, inputs, states }: OnlineModel, po
   const width = inputs.length / rows;
   const x = new Float64Array(sourceCount * known);
   for (let a = 0; a < sourceCount; a++) x.set(run.arrays.x.subarray(a * rows, a * rows + known), a * known);
+  if (policy.later === undefined) {
+    return { design, x, ...repeatInitialStimuli({ inputs, states }, design), isKnownAhead: false };
+  }
   const all = { inputs: inputs.slice(), states: states.slice() };
   for (let session = initialSessions; session < sessions; session++) {
-    const first = session * trials;
-    const pattern = policy.later?.(session);
-    if (pattern === undefined) {
-      const from = (session % initialSessions) * trials;
-      all.inputs.copyWithin(first * width, from * width, (from + trials) * width);
-      all.states.copyWithin(first, from, from + trials);
-    } else {
-      all.inputs.set(pattern.inputs, first * width);
-      all.states.set(statesOf(pattern, sourceCount), first);
-    }
+    const pattern = policy.later(session);
+    all.inputs.set(pattern.inputs, session * trials * width);
+    all.states.set(statesOf(pattern, sourceCount), session * trials);
   }
-  return { design, x, ...all, isKnownAhead: policy.later !== undefined };
+  return { design, x, ...all, isKnownAhead: true };
 }
 
 function statesOf({ sources, trials }: StimulusPattern, sourceCount: number): Uint8Array {

@@ -1,4 +1,5 @@
-import type { StopMeasure, StoppedRecord, StopRule } from '../../protocols/ledger.js';
+import type { LedgerRecord, StopMeasure, StoppedRecord, StopRule } from '../../protocols/ledger.js';
+import type { Experiment } from './experiment.js';
 import type { StopSection } from './stop-section.js';
 
 /** What stop rules look at after a session. */
@@ -186,4 +187,12 @@ function measureWords(
     case 'x-selectivity':
       return `selectivity in x ${now}, at least ${limit}`;
   }
+}
+
+/** True when a stop rule ended a run before there was anything to analyse. */
+export function isTooShort(
+  records: readonly LedgerRecord[],
+  { initialSessions }: Pick<Experiment, 'initialSessions'>,
+): boolean {
+  return records.some((record) => record.type === 'stopped' && record.session < initialSessions);
 }

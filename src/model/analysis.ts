@@ -19,7 +19,7 @@ import { predictEmpirically } from './empirical-predictor.js';
 import { chooseEnsembles, jaccardIndex, preferredSource, sourcePreferences, type SessionRange } from './ensembles.js';
 import { forecastBand, type ForecastBand } from './forecast-band.js';
 import { scoreForecast, type ScoredForecast } from './forecast-score.js';
-import { selectivityBySession } from './forecast-input.js';
+import { repeatInitialStimuli, selectivityBySession } from './forecast-input.js';
 import { fitPublished, publishedTraces, tracesOf, type EnsembleTraces } from './fit-published.js';
 import {
   finalJointLikelihood,
@@ -154,6 +154,8 @@ export interface AnalysisOptions {
   readonly choice?: ElectrodeChoice | undefined;
   /** What a run forecast; computed from the initial sessions where absent. */
   readonly forecast?: ForecastBand | undefined;
+  /** False where later stimuli were decided on later responses: a forecast may not look at them. True by default. */
+  readonly isKnownAhead?: boolean | undefined;
 }
 
 /** The design behind a table of responses. */
@@ -314,14 +316,21 @@ function assess(table: ResponseTable, { culture, baseline, run }: Fit, options: 
       baseline: baseline.value,
     }),
     forecast:
-      mode === 'causal' ? judgeForecast(run, { table, states: culture.states, given: options.forecast }) : undefined,
+      mode === 'causal'
+        ? judgeForecast(run, {
+            table,
+            states: culture.states,
+            given: options.forecast,
+            isKnownAhead: options.isKnownAhead ?? true,
+          })
+        : undefined,
   };
 }
 
 /** The forecast that a run published, or the one that it would have, against the sessions that came. */
 function judgeForecast(
   { design, arrays }: ModelRun,
-  { table, states, given }: ForecastData,
+  { table, states, given, isKnownAhead }: ForecastData,
 ): ScoredForecast | undefined {
   const { sessions, trialsPerSession: trials, initialSessions, sourceCount } = design;
   const [rows, known] = [sessions * trials, initialSessions * trials];
@@ -330,8 +339,9 @@ function judgeForecast(
     for (let a = 0; a < sourceCount; a++) x.set(arrays.x.subarray(a * rows + first, a * rows + end), a * (end - first));
     return x;
   };
-  const band =
-    given ?? forecastBand({ design, x: stretch(0, known), inputs: table.inputs, states, isKnownAhead: true });
+  const seen = { inputs: table.inputs, states };
+  const ahead = isKnownAhead ? seen : repeatInitialStimuli(seen, design);
+  const band = given ?? forecastBand({ design, x: stretch(0, known), ...ahead, isKnownAhead });
   if (band === undefined) return undefined;
   return scoreForecast(band, {
     initial: selectivityBySession({ ...design, x: stretch(0, known), states }),
@@ -343,6 +353,7 @@ interface ForecastData {
   readonly table: ResponseTable;
   readonly states: Uint8Array;
   readonly given: ForecastBand | undefined;
+  readonly isKnownAhead: boolean;
 }
 
 function compare(data: ComparisonData): Comparison {

@@ -14,6 +14,24 @@ export interface ForecastInput {
   readonly isKnownAhead: boolean;
 }
 
+/**
+ * What stands in for the stimuli of later sessions where nobody knows them ahead: those of the initial sessions, one session
+ * after the other and again. A forecast is then about the mix of states that the initial sessions had.
+ */
+export function repeatInitialStimuli(
+  { inputs, states }: Pick<ForecastInput, 'inputs' | 'states'>,
+  { sessions, trialsPerSession: trials, initialSessions }: ExperimentDesign,
+): Pick<ForecastInput, 'inputs' | 'states'> {
+  const all = { inputs: inputs.slice(), states: states.slice() };
+  const width = inputs.length / (sessions * trials);
+  for (let session = initialSessions; session < sessions; session++) {
+    const [to, from] = [session * trials, (session % initialSessions) * trials];
+    all.inputs.copyWithin(to * width, from * width, (from + trials) * width);
+    all.states.copyWithin(to, from, from + trials);
+  }
+  return all;
+}
+
 /** Responses of some sessions from the first on. */
 export interface SessionResponses {
   /** (n, sessions x K) */
