@@ -3,16 +3,7 @@ import type { BlockReader } from './block-reader.js';
 
 /** Formats that can be opened. */
 export type RecordedFormat =
-  | 'meactl'
-  | 'open-ephys'
-  | 'raw'
-  | 'intan-rhs'
-  | 'maxwell'
-  | 'mcs'
-  | 'nwb'
-  | 'spikeglx'
-  | 'waverepo'
-  | 'responses';
+  'meactl' | 'open-ephys' | 'raw' | 'intan-rhs' | 'maxwell' | 'mcs' | 'nwb' | 'spikeglx' | 'waverepo' | 'responses';
 
 /** When one unit, or one electrode, fired. */
 export interface SpikeTrain {
