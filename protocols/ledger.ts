@@ -338,12 +338,24 @@ export interface LatencySummary {
   readonly max: number;
 }
 
+/** The model after a session; no comparison reads it, because it follows from the records. */
+export interface ModelSnapshot {
+  readonly session: number;
+  readonly sources: number;
+  readonly inputs: number;
+  /** (sources, inputs) synaptic strengths, row by row. */
+  readonly w1: Float64Array;
+  readonly w0: Float64Array;
+}
+
 /** Where an experiment puts its records. Implementations write whole records in order, or throw MeaError `storage`. */
 export interface LedgerSink {
   append(record: LedgerRecord): void;
   /** True while the next record is held against one that was recorded before; a sink without it repeats nothing. */
   isRepeating?(): boolean;
   appendLatency(record: LatencyRecord): void;
+  /** A sink without it keeps no models. */
+  appendModel?(model: ModelSnapshot): void;
   /** Keeps the state of a resumable source as of the records appended so far. */
   saveSourceState(state: Uint8Array): void;
 }

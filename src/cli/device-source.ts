@@ -8,6 +8,10 @@ import type { RigEvent } from '../pipeline/events/rig-event.js';
 import { startRigWorker } from '../pipeline/worker/start-rig-worker.js';
 import { systemClock } from '../clock.js';
 import { confirmArming, type ArmingWords } from './arming.js';
+import { recordEvents } from './record-events.js';
+import { toRecordedDevice, withRaw, type RecordedDevice } from './open-recorder.js';
+import type { RecorderPort } from '../recording/recorder-port.js';
+import type { RawPolicy } from '../recording/session-file.js';
 import { describeDevice } from './check-command.js';
 import type { CliIo } from './io.js';
 import { programVersion } from './package-info.js';
@@ -19,6 +23,9 @@ export interface DeviceRun {
   readonly words: ArmingWords;
   /** Told of what was lost on the way. */
   readonly onLoss: (event: RigEvent) => void;
+  readonly raw: RawPolicy;
+  /** Begins the recording, once a person has given the word, before anything is asked of the device. */
+  readonly begin: (device: RecordedDevice) => Promise<RecorderPort>;
 }
 
 /**
@@ -28,16 +35,15 @@ export interface DeviceRun {
  * @throws MeaError of the driver; `bad-input` for a rig without limits or pulse, `refused` without that word
  */
 export async function openDeviceSignals(
-  { experiment, rig, words, onLoss }: DeviceRun,
+  { experiment, rig, words, onLoss, raw, begin }: DeviceRun,
   io: CliIo,
 ): Promise<{ readonly source: TrialSource; readonly arming: ArmingRecord }> {
   const pulse = toTrialPulse(rig);
   const profile = toSafetyProfile(rig);
-  const settings = toLoopSettings(rig);
+  const settings = withRaw(toLoopSettings(rig), raw);
   const worker = await startRigWorker({
     ...settings,
     detector: { ...settings.detector, channels: rig.array.rows * rig.array.columns },
-    streams: { blocks: false },
     address: rig.address!,
     client: `meactl ${programVersion()}`,
     signal: io.signal,
@@ -46,6 +52,7 @@ export async function openDeviceSignals(
     const { serialNumber } = worker.capabilities;
     const device = describeDevice(worker.capabilities);
     const arming = confirmArming(words, { experiment, rig, serialNumber, device, nowMs: systemClock().wallMs() });
+    recordEvents(await begin(toRecordedDevice(worker.capabilities, worker.bootId)), worker.events$);
     worker.events$.subscribe({
       next: (event) => {
         if (event.type === 'gap' || event.type === 'overrun' || event.type === 'sample-jump') onLoss(event);

@@ -1,3 +1,5 @@
+import type { RawPolicy } from '../recording/session-file.js';
+import { withRaw } from './open-recorder.js';
 import type { Experiment } from '../closed-loop/experiment.js';
 import { stimulatedElectrodes, toSafetyProfile, type Rig } from '../closed-loop/rig.js';
 import type { SafetySection } from '../closed-loop/safety-section.js';
@@ -10,7 +12,7 @@ import { MemoryHub } from '../../protocols/mea-link/memory-link.js';
 import { createMemoryTransport } from '../../drivers/transports/memory.js';
 import { openSignalSource } from '../closed-loop/signals/signal-source.js';
 import { toLoopSettings, toSourceOptions, toTrialPulse } from '../closed-loop/signals/signal-settings.js';
-import { openVirtualRig } from '../closed-loop/signals/virtual-rig.js';
+import { openVirtualRig, type VirtualRig } from '../closed-loop/signals/virtual-rig.js';
 
 /**
  * Opens the bundled emulator. This is the only file of src that loads it, and only when no rig is given or the rig says
@@ -137,15 +139,25 @@ export async function openEmulatedLink(rig: Rig): Promise<EmulatedLink> {
   };
 }
 
+/** What is done with the rig before anything is asked of it, and which raw samples are kept. */
+export interface EmulatedSignalsOptions {
+  readonly onRig: (rig: VirtualRig) => Promise<void> | void;
+  readonly raw: RawPolicy;
+}
+
 /**
  * Runs an experiment's trials on the emulator's voltages: behind its wire protocol, through pipeline and gate, in virtual
  * time. The device has a thread of its own. No real electrode is behind it, so it is armed without asking.
  *
  * @throws MeaError `bad-input` for a rig that the emulator cannot be, or whose pulse nobody has set
  */
-export async function openEmulatedSignals(experiment: Experiment, rig: Rig): Promise<DetectingSource> {
+export async function openEmulatedSignals(
+  experiment: Experiment,
+  rig: Rig,
+  { onRig, raw }: EmulatedSignalsOptions,
+): Promise<DetectingSource> {
   const pulse = toTrialPulse(rig);
-  const settings = toLoopSettings(rig);
+  const settings = withRaw(toLoopSettings(rig), raw);
   assertEmulated(rig);
   const profile = toEmulatedProfile(rig);
   const { startThreadedDevice } = await import('../../sim-device/thread/threaded-device.js');
@@ -159,7 +171,10 @@ export async function openEmulatedSignals(experiment: Experiment, rig: Rig): Pro
     const options = { ...toSourceOptions({ experiment, rig, profile }), pulse };
     return closingOnError(
       () => virtual.close(),
-      () => openSignalSource(virtual, options),
+      async () => {
+        await onRig(virtual);
+        return openSignalSource(virtual, options);
+      },
     );
   });
   let closed: Promise<void> | undefined;

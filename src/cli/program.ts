@@ -7,6 +7,7 @@ import { toExitCode } from './exit-code.js';
 import type { FitCommand } from './fit-command.js';
 import { EXIT, type CliIo, type ExitCode } from './io.js';
 import { programVersion } from './package-info.js';
+import { RAW_POLICIES } from '../recording/session-file.js';
 import type { ReplayCommand } from './replay-command.js';
 import type { RunCommand } from './run-command.js';
 
@@ -70,6 +71,9 @@ function addRun(program: Command, io: CliIo, finish: Finish): void {
     )
     .option('--treatment-lot <lot>', 'lot of the treatment that the culture on the device was given')
     .option('--treatment-applied <time>', 'when it was given, in ISO 8601')
+    .addOption(
+      new Option('--raw <policy>', 'raw samples that are kept (default: as the rig file says)').choices(RAW_POLICIES),
+    )
     .option('--batch <trials>', 'trials handed to the device at once; results do not depend on it', wholeNumber)
     .option('--ledger-batch <records>', 'records written to the ledger at once', wholeNumber, 1)
     .option('--no-report', 'do not write the report')

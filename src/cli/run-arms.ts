@@ -95,7 +95,7 @@ function isFinished(path: string, experiment: Experiment, { report }: ArmsOption
   const folder = openRunFolder(path);
   if (existsSync(folder.result)) return existsSync(folder.report) || !report;
   // A stop rule may have ended it before there was anything to analyse.
-  return existsSync(folder.ledger) && isTooShort(readLedger(folder.ledger).records, experiment);
+  return isTooShort(readLedger(folder.path).records, experiment);
 }
 
 async function writeComparison({ experiment, path }: ArmsRun, options: ArmsOptions, io: CliIo): Promise<void> {

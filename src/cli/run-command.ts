@@ -12,10 +12,13 @@ import { paceSource } from '../closed-loop/paced-source.js';
 import { catchUp, countedTrials, toRecordedRun, type RecordedRun } from '../closed-loop/recorded-run.js';
 import { forecastHere } from '../closed-loop/publish-forecast.js';
 import { rigSchema, stimulatedElectrodes, type Rig } from '../closed-loop/rig.js';
+import type { SignalRig } from '../closed-loop/signals/signal-rig.js';
 import { describeStop, isTooShort } from '../closed-loop/stop-rules.js';
 import { assertFitting, runExperiment, type ExperimentResult } from '../closed-loop/run-experiment.js';
-import { readNewestLatency } from '../recording/latency-reader.js';
+import { readLedger } from '../recording/ledger-reader.js';
 import { deferLedgerWriter, openLedgerWriter, type LedgerWriter } from '../recording/ledger-writer.js';
+import type { RecorderPort } from '../recording/recorder-port.js';
+import type { RawPolicy } from '../recording/session-file.js';
 import { createRunFolder, openRunFolder, type RunFolder } from '../recording/run-folder.js';
 import { lockRun } from '../recording/run-lock.js';
 import { readNewestState } from '../recording/source-state.js';
@@ -27,10 +30,19 @@ import { configPath } from './config-path.js';
 import { openEmulatedSignals, openEmulator } from './emulator.js';
 import { EXIT, type CliIo, type ExitCode } from './io.js';
 import { openLog } from './log.js';
+import {
+  assertRoom,
+  openRecorderHere,
+  openRecorderThread,
+  rawPolicyOf,
+  toRecordedDevice,
+  type OpenRecorderOptions,
+  type RecordedDevice,
+} from './open-recorder.js';
 import { openPolicy, pinPatterns, recordedPolicy, type OpenPolicy } from './open-policy.js';
-import { programVersion } from './package-info.js';
 import { createPause } from './pause.js';
 import { openProgress } from './progress.js';
+import { recordEvents } from './record-events.js';
 import { readRecordedExperiment, type RecordedExperiment } from './recorded-experiment.js';
 import { createArms, holdsArms, readArms, runArms, type ArmsRun, type ArmStep } from './run-arms.js';
 
@@ -46,6 +58,7 @@ export interface RunCommand {
   readonly acceptUnconfirmed?: string;
   readonly treatmentLot?: string;
   readonly treatmentApplied?: string;
+  readonly raw?: RawPolicy;
   readonly batch?: number;
   readonly ledgerBatch: number;
   readonly report: boolean;
@@ -96,7 +109,7 @@ async function finishRun(session: RunSession, command: RunCommand, io: CliIo): P
     const result = await carryOut(session, command, io);
     // Stimulation off first, before files, and before the report, during which nobody looks at the device.
     await session.source.close();
-    session.writer.close();
+    await session.writer.close();
     if (result === undefined) {
       const again = `meactl run --resume ${relative('', session.folder.path) || '.'}`;
       io.stderr(`meactl: interrupted; go on with: ${again}\n`);
@@ -109,8 +122,11 @@ async function finishRun(session: RunSession, command: RunCommand, io: CliIo): P
       await session.source.close();
     } finally {
       session.policy.close();
-      session.release();
-      session.writer.close();
+      try {
+        await session.writer.close();
+      } finally {
+        session.release();
+      }
     }
   }
 }
@@ -171,28 +187,69 @@ function assertCommand({ experiment, rig, out, resume, seed, sessions, batch, le
   }
 }
 
+/** A recording that has begun. */
+interface Begun {
+  readonly folder: RunFolder;
+  readonly recorder: RecorderPort;
+  readonly release: () => void;
+}
+
 async function startRun(
   { experiment, rig }: RunPlan,
   command: RunCommand & { readonly out: string },
   io: CliIo,
 ): Promise<RunSession> {
   const losses = { count: 0 };
-  const policy = await openPolicy(experiment, systemClock(), io);
-  const opened = await closingOnError(policy, () => openSource({ experiment, rig, losses }, command, io));
-  const { source, arming } = opened;
-  try {
+  const raw = rawPolicyOf(rig, command.raw);
+  let begun: Begun | undefined;
+  const begin = async (device: RecordedDevice): Promise<RecorderPort> => {
+    const plan = { kind: 'run', device, rig, experiment, raw } as const;
+    assertRoom(command.out, { plan, ...extentOf(experiment) });
     const folder = createRunFolder(command.out);
-    return await locked(folder, async (release) => {
-      await writeAbout(folder, source);
-      const writer = openLedgerWriter({ paths: folder, batchRecords: command.ledgerBatch });
-      return { folder, experiment, rig, policy, source, arming, writer, sink: writer, losses, release };
-    });
+    const release = lockRun(folder.lock);
+    try {
+      const recorder = await openRecorder(
+        { folder, plan, io, ledgerBatch: command.ledgerBatch, onLoss: () => losses.count++ },
+        rig,
+      );
+      begun = { folder, recorder, release };
+      return recorder;
+    } catch (error) {
+      release();
+      throw error;
+    }
+  };
+  const policy = await openPolicy(experiment, systemClock(), io);
+  let source: TrialSource | undefined;
+  try {
+    const opened = await openSource({ experiment, rig, losses, raw, begin }, command, io);
+    source = opened.source;
+    const { folder, recorder, release } = assertBegun(begun);
+    const writer = openLedgerWriter({ recorder, state: folder.state });
+    return { folder, experiment, rig, policy, ...opened, writer, sink: writer, losses, release };
   } catch (error) {
     policy.close();
     // Nobody else knows of it yet, and a device may be armed.
-    await source.close().catch(() => undefined);
+    await source?.close().catch(() => undefined);
+    await begun?.recorder.close().catch(() => undefined);
+    begun?.release();
     throw error;
   }
+}
+
+function assertBegun(begun: Begun | undefined): Begun {
+  if (begun !== undefined) return begun;
+  throw new MeaError('internal', { what: 'A source was opened that nobody records' });
+}
+
+/** A device is recorded in a thread of its own, so that no disk holds it up; the emulator's time waits for this one. */
+function openRecorder(options: OpenRecorderOptions, { device }: Rig): Promise<RecorderPort> {
+  return device === 'mea-link' ? openRecorderThread(options) : Promise.resolve(openRecorderHere(options));
+}
+
+/** How long an experiment acquires, at least, and how often it stimulates. */
+function extentOf({ sessions, trials, trialPeriodS }: Experiment): { seconds: number; stimuli: number } {
+  return { seconds: sessions * trials * trialPeriodS, stimuli: sessions * trials };
 }
 
 async function closingOnError<T>(policy: Pick<OpenPolicy, 'close'>, open: () => Promise<T>): Promise<T> {
@@ -204,19 +261,19 @@ async function closingOnError<T>(policy: Pick<OpenPolicy, 'close'>, open: () => 
   }
 }
 
-async function writeAbout(folder: RunFolder, source: TrialSource): Promise<void> {
-  const about = {
-    startedAt: new Date(systemClock().wallMs()).toISOString(),
-    meactl: programVersion(),
-    node: process.version,
-    provenance: source.description.provenance,
-  };
-  await writeWholeFile(folder.about, encode(`${JSON.stringify(about, null, 1)}\n`));
+/** What a source is opened for. */
+interface SourcePlan extends Pick<RunSession, 'experiment' | 'rig'> {
+  readonly losses: { count: number };
+  readonly raw: RawPolicy;
+  /** Begins its recording. */
+  readonly begin: (device: RecordedDevice) => Promise<RecorderPort>;
+  /** Records what the emulator's voltages tell from the beginning; or later, when they stand where a recording ended. */
+  readonly onVoltages?: (rig: Pick<SignalRig, 'events$' | 'capabilities'>) => Promise<void>;
 }
 
 /** A device, or the emulator's counts, or its voltages, as the rig file says. */
 async function openSource(
-  { experiment, rig, losses }: Pick<RunSession, 'experiment' | 'rig'> & { readonly losses: { count: number } },
+  { experiment, rig, losses, raw, begin, onVoltages }: SourcePlan,
   { realTime, ...words }: RunCommand,
   io: CliIo,
 ): Promise<Pick<RunSession, 'source' | 'arming'>> {
@@ -227,12 +284,14 @@ async function openSource(
       losses.count += 1;
       io.stderr(`meactl: data were lost: ${JSON.stringify(event)}\n`);
     };
-    return openDeviceSignals({ experiment, rig, words, onLoss }, io);
+    return openDeviceSignals({ experiment, rig, words, onLoss, raw, begin }, io);
   }
   assertNoWords(words, rig);
   if (rig.signal !== 'voltages') {
     const emulator = await openEmulator(experiment, rig);
     assertFitting(experiment, emulator.description);
+    const { device, electrodes, sampleRateHz } = emulator.description;
+    await begin({ provenance: 'emulated', name: device, channels: electrodes, sampleRateHz });
     return { source: realTime ? paceSource(emulator, systemClock(), io.signal) : emulator };
   }
   if (realTime) {
@@ -244,7 +303,10 @@ async function openSource(
     });
   }
   assertFitting(experiment, { stimulatedElectrodes: stimulatedElectrodes(rig) });
-  return { source: await openEmulatedSignals(experiment, rig) };
+  const onRig = async (signals: Pick<SignalRig, 'events$' | 'capabilities'>): Promise<void> => {
+    recordEvents(await begin(toRecordedDevice(signals.capabilities)), signals.events$);
+  };
+  return { source: await openEmulatedSignals(experiment, rig, { raw, onRig: onVoltages ?? onRig }) };
 }
 
 /** Words about a device are refused where there is none: who says them means one. */
@@ -321,20 +383,44 @@ async function continueRun(
     policy: recordedPolicy(experiment, run.records, opened?.policy),
     close: () => opened?.close(),
   };
+  const raw = rawPolicyOf(rig, command.raw);
+  const device = { provenance: recorded.source.provenance, name: recorded.source.device } as const;
+  let recorder: RecorderPort | undefined;
+  const toOptions = (found: RecordedDevice): OpenRecorderOptions => ({
+    folder,
+    plan: { kind: 'run', device: found, rig, experiment, raw },
+    io,
+    continued: { journal: ledger.next, recording: ledger.newestRecording },
+    ledgerBatch: command.ledgerBatch,
+    onLoss: () => losses.count++,
+  });
+  const begin = async (found: RecordedDevice): Promise<RecorderPort> => {
+    recorder = await openRecorder(toOptions(found), rig);
+    return recorder;
+  };
   const { source: live, arming } = hasEnded
     ? // All that is left is the report, of what was recorded from that source.
       { source: { ...createReplaySource(run.trials), description: recorded.source } }
-    : await closingOnError(policy, () => openLive({ folder, recorded, run, position, losses }, command, io));
+    : await closingOnError(policy, () =>
+        openLive({ folder, recorded, run, position, losses, raw, begin }, command, io),
+      );
   const counted = countedTrials(run.records).length;
   const [session, trial] = [Math.floor(counted / experiment.trials), counted % experiment.trials];
   // Opened by the first new record: a recording that turns out not to be repeatable stays as it is, and a run that died
   // between its last trial and its report has only the report left to do.
-  const writer = deferLedgerWriter(() => {
-    const continued = { ...position, wholeBytes: ledger.wholeBytes };
-    const opened = openLedgerWriter({ paths: folder, batchRecords: command.ledgerBatch, continued });
-    opened.append({ type: 'resumed', session, trial, ...(arming !== undefined && { arming }) });
-    return opened;
-  });
+  const begun =
+    recorder ??
+    openRecorderHere(
+      toOptions({ ...device, channels: recorded.source.electrodes, sampleRateHz: recorded.source.sampleRateHz }),
+    );
+  const writer = deferLedgerWriter(
+    () => {
+      const opened = openLedgerWriter({ recorder: begun, state: folder.state, position });
+      opened.append({ type: 'resumed', session, trial, ...(arming !== undefined && { arming }) });
+      return opened;
+    },
+    () => begun.close(),
+  );
   const sink = createContinuingSink(run.records, writer, (difference) => {
     throw new MeaError('bad-format', {
       what: 'The recording cannot be continued: this program does not repeat it',
@@ -347,10 +433,9 @@ async function continueRun(
   return { folder, experiment, rig, policy, source, arming: recorded.arming, writer, sink, losses, release };
 }
 
-interface Continuation extends Pick<Restoration, 'run' | 'position'> {
+interface Continuation extends Pick<Restoration, 'run' | 'position'>, Pick<SourcePlan, 'losses' | 'raw' | 'begin'> {
   readonly folder: RunFolder;
   readonly recorded: RecordedExperiment;
-  readonly losses: { count: number };
 }
 
 /**
@@ -358,7 +443,7 @@ interface Continuation extends Pick<Restoration, 'run' | 'position'> {
  * the ledger says by how much later.
  */
 async function openLive(
-  { folder, recorded, run, position, losses }: Continuation,
+  { folder, recorded, run, position, losses, raw, begin }: Continuation,
   command: RunCommand,
   io: CliIo,
 ): Promise<Pick<RunSession, 'source' | 'arming'>> {
@@ -375,11 +460,16 @@ async function openLive(
         remedy: 'connect that device, or begin a new run',
       });
     }
-    return openSource({ experiment, rig, losses }, command, io);
+    return openSource({ experiment, rig, losses, raw, begin }, command, io);
   }
   assertNoWords(command, rig);
   if (rig.signal === 'voltages') {
-    const { source } = await openSource({ experiment, rig, losses }, command, io);
+    let signals: Pick<SignalRig, 'events$' | 'capabilities'> | undefined;
+    const onVoltages = (opened: typeof signals): Promise<void> => {
+      signals = opened;
+      return Promise.resolve();
+    };
+    const { source } = await openSource({ experiment, rig, losses, raw, begin, onVoltages }, command, io);
     if (position.trials > 0) {
       io.stderr(
         `meactl: the emulator is shown ${position.trials} trials again, sample by sample, to stand where it stopped\n`,
@@ -387,6 +477,8 @@ async function openLive(
     }
     try {
       await catchUp(source, run, { from: { trials: 0, rests: 0 }, signal: io.signal });
+      // What it showed again is recorded already.
+      if (signals !== undefined) recordEvents(await begin(toRecordedDevice(signals.capabilities)), signals.events$);
     } catch (error) {
       await source.close();
       throw error;
@@ -482,7 +574,7 @@ async function writeOutcome(
   const output = await writeResult(folder.result, [analysis], { overwrite, fallbacks });
   if (command.report) {
     const { reportOfRun, toArrayOfRun } = await import('./report-output.js');
-    const latency = readNewestLatency(folder.latency);
+    const latency = readLedger(folder.path).newestLatency;
     const array = toArrayOfRun(rig, table);
     const about = { experiment, source: source.description, analysis, array };
     const report = reportOfRun({ ...about, fallbacks, latency, stopped });

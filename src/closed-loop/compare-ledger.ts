@@ -82,6 +82,9 @@ export function createContinuingSink(
     appendLatency(record) {
       if (index >= recorded.length) sink.appendLatency(record);
     },
+    appendModel(model) {
+      if (index >= recorded.length) sink.appendModel?.(model);
+    },
     saveSourceState(state) {
       if (index >= recorded.length) sink.saveSourceState(state);
     },

@@ -38,6 +38,11 @@ export const rigSchema = z
       .strictObject({
         rows: z.int().min(1).max(64).describe('Rows of the array.'),
         columns: z.int().min(1).max(64).describe('Columns of the array.'),
+        pitchUm: z
+          .number()
+          .positive()
+          .optional()
+          .describe('Distance between neighbours in micrometres; recordings then hold where each electrode is.'),
       })
       .describe('The electrodes, numbered row by row from 0.'),
     stimulated: z
@@ -76,6 +81,16 @@ export const rigSchema = z
       .describe(
         "How delivery is judged from the signal: a trial does not count, and is repeated, when a pulsed electrode shows no artefact, or one far from every pulsed electrode does. Without it delivery is the device's word alone.",
       ),
+    recording: z
+      .strictObject({
+        raw: z
+          .enum(['all', 'stimuli', 'snippets', 'none'])
+          .describe(
+            'Raw samples that are kept: `all`; 100 ms before to 400 ms after each stimulus; filtered cut-outs around spikes; or `none`. Spikes, stimuli and trials are always kept.',
+          ),
+      })
+      .optional()
+      .describe('What is recorded; `all` raw samples of a device, none of the emulator, unless it says otherwise.'),
     pulse: z
       .strictObject({
         amplitudeUa: UNKNOWN_OR_POSITIVE.describe('Pulse amplitude in microamperes; null while nobody has found it.'),

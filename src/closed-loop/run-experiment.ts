@@ -402,6 +402,7 @@ async function finishSession(run: ExperimentRun, state: RunState, session: numbe
   if (levels !== undefined) ledger.append({ type: 'detector-levels', session, ...levels });
   state.last = describeSession(state, session);
   ledger.append(state.last);
+  appendModel(run, model, session);
   if (state.forecast !== undefined) ledger.append(toScoreRecord(state.forecast, model));
   if (state.stopWatch !== undefined) {
     const initial = session < experiment.initialSessions ? undefined : initialFiguresOf(state);
@@ -410,6 +411,12 @@ async function finishSession(run: ExperimentRun, state: RunState, session: numbe
   }
   const stagesUs = isTimed(source) ? await source.stageLatencies() : undefined;
   ledger.appendLatency({ ...latency.summarise(session), ...(stagesUs !== undefined && { stagesUs }) });
+}
+
+function appendModel({ ledger }: ExperimentRun, { calibration, run }: OnlineModel, session: number): void {
+  if (calibration?.type !== 'calibrated') return;
+  const { ensembles, inputs, w1, w0 } = run.core.weights;
+  ledger.appendModel?.({ session, sources: ensembles, inputs, w1, w0 });
 }
 
 function startForecast({ forecast = forecastHere, policy, signal }: ExperimentRun, state: RunState): void {

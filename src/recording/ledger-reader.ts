@@ -1,35 +1,75 @@
-import { readFileSync } from 'node:fs';
-import { z } from 'zod';
 import { MeaError } from '../../protocols/errors.js';
-import { LEDGER_VERSION, type ExperimentStarted, type LedgerRecord } from '../../protocols/ledger.js';
-import { ledgerRecordSchema } from './ledger-schema.js';
+import {
+  LEDGER_VERSION,
+  type ExperimentStarted,
+  type LatencyRecord,
+  type LedgerRecord,
+} from '../../protocols/ledger.js';
+import { z } from 'zod';
+import { decodeLedgerRecord } from './journal/journal-index.js';
+import { decodeJson, decodeText } from './journal/payloads.js';
+import { listSegments, scanJournal, segmentNumber } from './journal/scan-journal.js';
+import { latencyRecordSchema } from './ledger-schema.js';
+import type { JournalPosition } from './journal/journal-writer.js';
 
 /** A ledger as it lies on the disk. */
 export interface StoredLedger {
+  /** The recording's folder. */
   readonly path: string;
-  /** Lines without their line feed, in order. */
+  /** JSON of each record, in order. */
   readonly lines: readonly string[];
-  /** The record of each line. */
   readonly records: readonly LedgerRecord[];
-  /** Length of the whole lines, in bytes: where a writer goes on. */
-  readonly wholeBytes: number;
-  /** Bytes of a last line that was cut off in writing; they hold no whole record. */
+  /** Bytes at the journal's end that were being written when the program died; they hold no whole record. */
   readonly tornBytes: number;
+  /** Where a writer goes on. */
+  readonly next: JournalPosition;
+  /** Host times, newest last; no comparison reads them. */
+  readonly newestLatency: LatencyRecord | undefined;
+  /** Number of the newest stretch of raw samples; 0 where there is none. */
+  readonly newestRecording: number;
 }
 
 /**
- * Reads a ledger. A last line without its line feed was being written when the program died: it is left out, and
- * counted.
+ * Reads the ledger in a recording's journal. Bytes at its end that are no whole record were being written when the program
+ * died: they are left out, and counted.
  *
- * @throws MeaError `missing` where there is none; `bad-format` for a whole line that is no record, a ledger that does not
- *   begin with its experiment, or one of a newer version
+ * @throws MeaError `missing` where there is none; `bad-format` for a journal with records missing in it, for a record that
+ *   is none, a ledger that does not begin with its experiment, or one of a newer version
  */
-export function readLedger(path: string): StoredLedger {
-  const bytes = readBytes(path);
-  const wholeBytes = bytes.lastIndexOf(0x0a) + 1;
-  const lines = bytes.subarray(0, wholeBytes).toString('utf8').split('\n').slice(0, -1);
-  const records = lines.map((line, i) => parseRecord(line, `${path}, line ${i + 1}`));
-  return { path, lines, records, wholeBytes, tornBytes: bytes.length - wholeBytes };
+export function readLedger(folder: string): StoredLedger {
+  const segments = listSegments(folder);
+  const last = segments.at(-1);
+  if (last === undefined) {
+    throw new MeaError('missing', {
+      what: 'No ledger to read',
+      wanted: 'a recording made by meactl run',
+      where: folder,
+    });
+  }
+  const lines: string[] = [];
+  const records: LedgerRecord[] = [];
+  let tornBytes = 0;
+  let seq = 0;
+  let newestRecording = 0;
+  let newestLatency: LatencyRecord | undefined;
+  for (const item of scanJournal(folder)) {
+    if (item.type === 'missing') throw missingRecords(folder, item);
+    if (item.type === 'damage') {
+      if (item.isTail && item.segment === last) tornBytes = item.to - item.from;
+      continue;
+    }
+    seq = item.seq + 1;
+    const where = `${item.segment}, byte ${item.offset}`;
+    if (item.name === 'recording-started') newestRecording += 1;
+    else if (item.name === 'latency') newestLatency = decodeJson(item.payload, latencyRecordSchema, where);
+    else if (item.name === 'ledger') {
+      assertNotNewer(item.payload, where);
+      lines.push(decodeText(item.payload, where));
+      records.push(decodeLedgerRecord(item.payload, where));
+    }
+  }
+  const next = { segment: segmentNumber(last) + 1, seq };
+  return { path: folder, lines, records, tornBytes, next, newestLatency, newestRecording };
 }
 
 /** The first record of a ledger: the experiment and its source. */
@@ -47,10 +87,29 @@ export function startOf({ records, path }: StoredLedger): ExperimentStarted {
   return first;
 }
 
+function missingRecords(
+  folder: string,
+  { fromSeq, frames, segment, offset }: { fromSeq: number; frames: number; segment: string; offset: number },
+): MeaError {
+  return new MeaError('bad-format', {
+    what: 'Records are missing in the journal',
+    got: `${frames} fewer than were written, from number ${fromSeq}, before byte ${offset} of ${segment}`,
+    wanted: 'every record',
+    where: folder,
+    remedy: 'meactl verify tells what is damaged; what is left can be exported',
+  });
+}
+
 const versioned = z.object({ type: z.literal('experiment-started'), version: z.number() });
 
 /** Before anything else is asked of a record: a newer version may have records that this one does not know. */
-function assertNotNewer(value: unknown, where: string): void {
+function assertNotNewer(payload: Uint8Array, where: string): void {
+  let value: unknown;
+  try {
+    value = JSON.parse(decodeText(payload, where));
+  } catch {
+    return;
+  }
   const { data } = versioned.safeParse(value);
   if (data === undefined || data.version <= LEDGER_VERSION) return;
   throw new MeaError('bad-format', {
@@ -60,43 +119,4 @@ function assertNotNewer(value: unknown, where: string): void {
     where,
     remedy: 'use a newer meactl',
   });
-}
-
-function readBytes(path: string): Buffer {
-  try {
-    return readFileSync(path);
-  } catch (cause) {
-    throw new MeaError(
-      'missing',
-      { what: 'No ledger to read', wanted: 'a recording made by meactl run', where: path },
-      { cause },
-    );
-  }
-}
-
-function parseRecord(line: string, where: string): LedgerRecord {
-  let value: unknown;
-  try {
-    value = JSON.parse(line);
-  } catch (cause) {
-    throw new MeaError(
-      'bad-format',
-      { what: 'A line of the ledger is not JSON', got: excerpt(line), where },
-      { cause },
-    );
-  }
-  assertNotNewer(value, where);
-  const parsed = ledgerRecordSchema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw new MeaError('bad-format', {
-    what: 'A line of the ledger is not a record',
-    got: excerpt(line),
-    wanted: issue === undefined ? 'a record' : `${issue.path.join('.')}: ${issue.message}`,
-    where,
-  });
-}
-
-function excerpt(line: string): string {
-  return line.length > 80 ? `${line.slice(0, 77)}...` : line;
 }

@@ -1,5 +1,5 @@
 import type { BlockReader } from '../../protocols/recording/block-reader.js';
-import type { LedgerRecord } from '../../protocols/ledger.js';
+import type { LedgerRecord, ModelSnapshot } from '../../protocols/ledger.js';
 import type { SampleIndex } from '../../protocols/units.js';
 import type { SessionFile } from './session-file.js';
 
@@ -25,16 +25,6 @@ export interface RecordedStimulus {
   /** Of the first phase, negative for cathodic; absent for an empty pattern. */
   readonly amplitudeUa?: number;
   readonly phaseWidthUs?: number;
-}
-
-/** The model after a session. */
-export interface ModelSnapshot {
-  readonly session: number;
-  readonly sources: number;
-  readonly inputs: number;
-  /** (sources, inputs) synaptic strengths, row by row. */
-  readonly w1: Float64Array;
-  readonly w0: Float64Array;
 }
 
 /** A recording of this program, opened for reading. What is long is read in pieces, each time from its beginning. */

@@ -1,14 +1,14 @@
 import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { MeaError } from '../../protocols/errors.js';
-import type { LedgerPaths } from './ledger-writer.js';
+import { listSegments } from './journal/scan-journal.js';
 import { storageError } from './write-all.js';
 
 /** Files of a recorded run. */
-export interface RunFolder extends LedgerPaths {
+export interface RunFolder {
   readonly path: string;
-  /** What a person wants to know of the run and no comparison reads: when, with what. */
-  readonly about: string;
+  /** Newest states of the source. */
+  readonly state: string;
   /** Results for programs, the same for the same seed. */
   readonly result: string;
   readonly report: string;
@@ -20,10 +20,7 @@ export interface RunFolder extends LedgerPaths {
 function runFolder(path: string): RunFolder {
   return {
     path,
-    ledger: join(path, 'ledger.jsonl'),
-    latency: join(path, 'latency.jsonl'),
     state: join(path, 'source-state.bin'),
-    about: join(path, 'about.json'),
     result: join(path, 'result.json'),
     report: join(path, 'report.html'),
     lock: join(path, 'run.lock'),
@@ -40,7 +37,7 @@ export function createRunFolder(path: string): RunFolder {
     throw new MeaError('exists', {
       what: 'The output folder is there already, and nothing is overwritten',
       where: path,
-      remedy: existsSync(runFolder(path).ledger)
+      remedy: isRecording(path)
         ? 'choose another with --out, or go on with an interrupted run by --resume'
         : 'choose another with --out',
     });
@@ -78,11 +75,16 @@ function makeFolder(path: string): void {
 /** @throws MeaError `missing` when there is no recorded run at `path` */
 export function openRunFolder(path: string): RunFolder {
   const folder = runFolder(path);
-  if (existsSync(path) && statSync(path).isDirectory() && existsSync(folder.ledger)) return folder;
+  if (isRecording(path)) return folder;
   throw new MeaError('missing', {
-    what: 'No recorded run here',
-    got: existsSync(path) ? 'no ledger.jsonl' : 'no such folder',
-    wanted: 'the output folder of meactl run',
+    what: 'No recording here',
+    got: existsSync(path) ? 'no journal-0000.log' : 'no such folder',
+    wanted: 'the output folder of meactl run or meactl record',
     where: path,
   });
+}
+
+/** True for a folder with a journal in it. */
+function isRecording(path: string): boolean {
+  return existsSync(path) && statSync(path).isDirectory() && listSegments(path).length > 0;
 }

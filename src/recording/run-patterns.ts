@@ -16,7 +16,7 @@ const sized = z.object({ trials: z.int().min(1) });
  */
 export function readRunPatterns(path: string, trialsPerSession: number): StoredPatterns {
   const folder = openRunFolder(path);
-  const ledger = readLedger(folder.ledger);
+  const ledger = readLedger(folder.path);
   const { data } = sized.safeParse(startOf(ledger).experiment);
   if (data?.trials !== trialsPerSession) {
     throw new MeaError('bad-input', {
@@ -36,5 +36,5 @@ export function readRunPatterns(path: string, trialsPerSession: number): StoredP
   const rows = [...trials.values()];
   const hash = createHash('sha256');
   for (const { sources, inputs } of rows) hash.update(`${sources},${inputs}\n`);
-  return { pattern: toPattern(rows, folder.ledger), sha256: hash.digest('hex') };
+  return { pattern: toPattern(rows, folder.path), sha256: hash.digest('hex') };
 }

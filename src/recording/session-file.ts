@@ -28,7 +28,7 @@ export const sessionFileSchema = z.object({
   channels: z.int().min(1),
   /** Absent where no voltages were seen. */
   gainUvPerBit: z.exactOptional(z.number().positive()),
-  array: z.object({ rows: z.int().min(1), columns: z.int().min(1), pitchUm: z.exactOptional(z.number().positive()) }),
+  array: z.object({ rows: z.int().min(1), columns: z.int().min(1), pitchUm: z.number().positive().optional() }),
   raw: z.enum(RAW_POLICIES),
   /** Of the experiment, where it has one. */
   seed: z.exactOptional(z.number()),

@@ -35,6 +35,13 @@ export type StimulusOrigin =
 /** The device accepted a stimulus for a sample. */
 export interface RigStimulusScheduled extends StimulusScheduled {
   readonly slot: number;
+  /** From the beginning of its pulses to their end, rounded up; 0 for an empty pattern. */
+  readonly durationSamples: number;
+  /** Electrodes that it pulses; none for an empty pattern. */
+  readonly electrodes: readonly number[];
+  /** The first phase of the first pulse, negative for cathodic; absent for an empty pattern. */
+  readonly amplitudeUa?: number;
+  readonly phaseWidthUs?: number;
   readonly origin: StimulusOrigin;
 }
 

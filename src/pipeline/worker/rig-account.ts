@@ -170,7 +170,10 @@ export class RigAccount {
     try {
       const answer = await answered;
       notes.acknowledged(stimulusId);
-      if (answer.type === 'scheduled') return { type: 'stimulus-scheduled', sample: answer.sample, ...said };
+      if (answer.type === 'scheduled') {
+        const shape = shapeOf(verdict.command.pattern, this.lengthOf(stimulusId));
+        return { type: 'stimulus-scheduled', sample: answer.sample, ...shape, ...said };
+      }
       if (answer.reason !== 'not-armed' || device.isArmed) return this.#onRefusal(answer, said);
       // The driver's own word: the arming ended while the command was under way. It may have been taken before that; if the
       // device dropped it, its `stimulus-dropped` takes it out of the account.
@@ -200,6 +203,19 @@ export class RigAccount {
     // A map keeps the order of its making.
     if (this.#lengths.size > MAX_LENGTHS) this.#lengths.delete(this.#lengths.keys().next().value!);
   }
+}
+
+/** What a record of a stimulus says of its pulses. */
+function shapeOf(
+  { pulses }: StimPattern,
+  durationSamples: number,
+): Pick<RigStimulusScheduled, 'durationSamples' | 'electrodes' | 'amplitudeUa' | 'phaseWidthUs'> {
+  const phase = pulses[0]?.phases[0];
+  return {
+    durationSamples,
+    electrodes: pulses.map(({ electrode }) => electrode),
+    ...(phase !== undefined && { amplitudeUa: phase.currentUa, phaseWidthUs: phase.durationUs }),
+  };
 }
 
 /** All refusals of the gate in one sentence. */

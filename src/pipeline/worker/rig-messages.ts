@@ -8,7 +8,7 @@ import type { OutletCounters } from './ring-outlet.js';
 import type { StimulusOutcome } from './rig-account.js';
 import type { RigSummary } from './rig-loop.js';
 import type { RigLoopSettings } from './rig-settings.js';
-import type { WireError } from './wire-error.js';
+import type { WireError } from '../../../protocols/wire-error.js';
 
 /** A stimulus that is asked for, in what crosses between threads. */
 export interface StimulusRequest {

@@ -12,7 +12,7 @@ import type {
   ToRigThread,
 } from './rig-messages.js';
 import { RingOutlet } from './ring-outlet.js';
-import { toWireError, type WireError } from './wire-error.js';
+import { toWireError, type WireError } from '../../../protocols/wire-error.js';
 
 /** What a service needs. */
 export interface RigServiceOptions {

@@ -9,7 +9,7 @@ import { createHostTimers } from './host-timers.js';
 import { isRigThreadData, type FromRigThread, type ToRigThread } from './rig-messages.js';
 import { RigService } from './rig-service.js';
 import { warmUpGate } from './warm-up-gate.js';
-import { toWireError } from './wire-error.js';
+import { toWireError } from '../../../protocols/wire-error.js';
 
 const port = parentPort;
 const data: unknown = workerData;

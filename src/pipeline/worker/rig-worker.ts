@@ -21,7 +21,7 @@ import type {
   StimulusRequest,
   ToRigThread,
 } from './rig-messages.js';
-import { fromWireError } from './wire-error.js';
+import { fromWireError } from '../../../protocols/wire-error.js';
 
 /** A thread that is ready, and what it was started with. */
 export interface RigWorkerParts {

@@ -5,7 +5,7 @@ import { hostOffsetMs } from './host-timers.js';
 import type { FromRigThread, RigThreadData, ToRigThread } from './rig-messages.js';
 import type { RigLoopSettings } from './rig-settings.js';
 import { RigWorker } from './rig-worker.js';
-import { fromWireError } from './wire-error.js';
+import { fromWireError } from '../../../protocols/wire-error.js';
 
 /** What a worker is started with; all but the signal is data. */
 export interface RigWorkerOptions extends RigLoopSettings {

@@ -1,4 +1,4 @@
-import { MeaError, isMeaError, type ErrorDetails, type ErrorTag } from '../../../protocols/errors.js';
+import { MeaError, isMeaError, type ErrorDetails, type ErrorTag } from './errors.js';
 
 /** An error between threads: a class does not survive being copied. */
 export interface WireError {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { MeaError, isMeaError } from '../../../protocols/errors.js';
+import { MeaError, isMeaError } from './errors.js';
 import { fromWireError, toWireError } from './wire-error.js';
 
 describe('an error that crosses between threads', () => {

@@ -1,0 +1,32 @@
+import { dirname } from 'node:path';
+import { storageError } from '../write-all.js';
+import { Appender } from './appender.js';
+import type { Disk } from './disk.js';
+
+/**
+ * Writes a small file so that its name always stands for a whole one: beside it, to the disk, renamed, and the folder to
+ * the disk.
+ *
+ * @throws MeaError `storage`; what was there before is still there
+ */
+export function writeSmallFile(disk: Disk, path: string, bytes: Uint8Array): void {
+  const temporary = `${path}.tmp`;
+  try {
+    const file = new Appender(disk.create(temporary));
+    try {
+      file.append(bytes);
+      file.sync();
+    } finally {
+      file.close();
+    }
+    disk.rename(temporary, path);
+    disk.syncFolder(dirname(path));
+  } catch (cause) {
+    try {
+      disk.remove(temporary);
+    } catch {
+      // It was not made, or the disk is gone: the first error says more.
+    }
+    throw storageError('Cannot write', path, cause);
+  }
+}

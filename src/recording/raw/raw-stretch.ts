@@ -1,0 +1,225 @@
+import { join } from 'node:path';
+import { updateCrc32c } from '../../../protocols/mea-link/crc32c.js';
+import { storageError } from '../write-all.js';
+import { Appender } from '../disk/appender.js';
+import type { Disk } from '../disk/disk.js';
+import { writeSmallFile } from '../disk/write-small-file.js';
+import type { RawChunk } from '../journal/payloads.js';
+import { NpyColumn } from './npy-column.js';
+import { sampleIndex } from '../../../protocols/units.js';
+import { CONTINUOUS_FOLDER, describeStructure, TTL_FOLDER, type RawStream } from './structure-oebin.js';
+
+/** Bytes that wait before they are given to the system. */
+const BUFFER_BYTES = 2 ** 18;
+
+interface EventColumns {
+  readonly numbers: NpyColumn;
+  readonly times: NpyColumn;
+  readonly states: NpyColumn;
+  readonly words: NpyColumn;
+}
+
+/** What a stretch is made of. */
+export interface RawStretchOptions {
+  readonly disk: Disk;
+  /** `recordingN`, made by the stretch. */
+  readonly folder: string;
+  readonly recording: number;
+  readonly stream: RawStream;
+  readonly firstSample: number;
+  /** Samples do not follow each other: the number of each is written beside it. */
+  readonly isSparse: boolean;
+}
+
+/**
+ * Samples that follow each other in an Open Ephys binary folder. Nothing in it ever promises more than is there. A class
+ * because it holds open files.
+ */
+export class RawStretch {
+  readonly recording: number;
+  readonly stream: RawStream;
+  readonly #options: RawStretchOptions;
+  readonly #data: Appender;
+  readonly #numbers: NpyColumn;
+  #events: EventColumns | undefined;
+  readonly #buffer: Buffer;
+  #used = 0;
+  /** Frames so far; those that the system took; those in a chunk that was told, and the CRC of those taken after. */
+  #frames = 0;
+  #given = 0;
+  #told = 0;
+  #crc = 0;
+  #chunkSample: number;
+  /** Samples that do not continue begin a chunk of their own; these wait to be told. */
+  readonly #broken: RawChunk[] = [];
+  /** First sample and frames of what waits, where each has its number written. */
+  #untold: (readonly [first: number, frames: number])[] = [];
+  #nextSample: number;
+
+  /** @throws MeaError `storage` */
+  constructor(options: RawStretchOptions) {
+    const { disk, folder, recording, stream, firstSample, isSparse } = options;
+    this.#options = options;
+    this.recording = recording;
+    this.stream = stream;
+    this.#chunkSample = firstSample;
+    this.#nextSample = firstSample;
+    this.#buffer = Buffer.alloc(Math.max(BUFFER_BYTES, stream.channels * 2));
+    const continuous = join(folder, CONTINUOUS_FOLDER);
+    try {
+      for (const path of [folder, join(folder, 'continuous'), continuous]) disk.makeFolder(path);
+      writeSmallFile(disk, join(folder, 'structure.oebin'), Buffer.from(this.structure, 'utf8'));
+      this.#data = new Appender(disk.create(join(continuous, 'continuous.dat')));
+      this.#numbers = new NpyColumn(disk.create(join(continuous, 'sample_numbers.npy')), '<i8');
+      // Readers take the first number alone: one for each frame would be a tenth of the data.
+      if (!isSparse) this.#numbers.append([firstSample]);
+      this.#numbers.commit();
+      disk.syncFolder(continuous);
+    } catch (cause) {
+      throw storageError('Cannot begin a stretch of samples', folder, cause);
+    }
+  }
+
+  /** Text of its structure.oebin as it is now. */
+  get structure(): string {
+    return describeStructure(this.#options.stream, this.#events !== undefined);
+  }
+
+  /** Frames so far, those that wait included. */
+  get frames(): number {
+    return this.#frames;
+  }
+
+  /** The sample that would follow. */
+  get nextSample(): number {
+    return this.#nextSample;
+  }
+
+  /** Bytes of a frame. */
+  get frameBytes(): number {
+    return this.stream.channels * 2;
+  }
+
+  /**
+   * Appends frames, the first of which is of a sample.
+   *
+   * @throws MeaError `storage`; whole frames that were given before are kept
+   */
+  append(samples: Uint8Array, firstSample: number): void {
+    const frames = samples.length / this.frameBytes;
+    const isFull = this.#frames - this.#told + frames > this.stream.sampleRateHz;
+    if (firstSample !== this.#nextSample || isFull) this.#breakChunk(firstSample);
+    if (this.#used + samples.length > this.#buffer.length) this.write();
+    if (this.#options.isSparse) this.#untold.push([firstSample, frames]);
+    if (samples.length > this.#buffer.length) this.#give(samples);
+    else {
+      this.#buffer.set(samples, this.#used);
+      this.#used += samples.length;
+    }
+    this.#frames += frames;
+    this.#nextSample = firstSample + frames;
+  }
+
+  /** Gives what waits to the system. @throws MeaError `storage`; it still waits */
+  write(): void {
+    if (this.#used === 0) return;
+    this.#give(this.#buffer.subarray(0, this.#used));
+    this.#used = 0;
+  }
+
+  /** Gives up what waits, because the disk refuses it. @returns frames that are lost */
+  dropBuffered(): number {
+    const lost = this.#used / this.frameBytes;
+    this.#used = 0;
+    this.#frames = this.#given;
+    this.#untold = [];
+    return lost;
+  }
+
+  /** A pulse that began at a sample and lasted so many. @returns true when structure.oebin has changed */
+  mark(sample: number, samples: number): boolean {
+    const isFirst = this.#events === undefined;
+    const { numbers, times, states, words } = (this.#events ??= this.#openEvents());
+    const { sampleRateHz } = this.stream;
+    numbers.append([sample, sample + samples]);
+    times.append([sample / sampleRateHz, (sample + samples) / sampleRateHz]);
+    states.append([1, -1]);
+    words.append([1, 0]);
+    if (isFirst) this.#writeStructure();
+    return isFirst;
+  }
+
+  /** Forces all samples to the disk. @returns the chunks that are safe now, to be told in the journal */
+  sync(): readonly RawChunk[] {
+    this.write();
+    this.#data.sync();
+    return this.#takeChunk();
+  }
+
+  /** After the journal has told of what is safe: the headers follow. */
+  commit(): void {
+    this.#numbers.commit();
+    if (this.#events === undefined) return;
+    for (const column of Object.values(this.#events)) column.commit();
+  }
+
+  close(): void {
+    this.#data.close();
+    this.#numbers.close();
+    if (this.#events === undefined) return;
+    for (const column of Object.values(this.#events)) column.close();
+  }
+
+  #breakChunk(firstSample: number): void {
+    this.write();
+    this.#broken.push(...this.#takeChunk());
+    this.#chunkSample = firstSample;
+  }
+
+  #takeChunk(): readonly RawChunk[] {
+    const chunks = this.#broken.splice(0);
+    const frames = this.#given - this.#told;
+    if (frames === 0) return chunks;
+    chunks.push({
+      recording: this.recording,
+      firstFrame: this.#told,
+      frames,
+      firstSample: sampleIndex(this.#chunkSample),
+      crc: this.#crc,
+    });
+    this.#told = this.#given;
+    this.#chunkSample += frames;
+    this.#crc = 0;
+    return chunks;
+  }
+
+  #give(bytes: Uint8Array): void {
+    this.#data.append(bytes);
+    this.#crc = updateCrc32c(this.#crc, bytes);
+    this.#given += bytes.length / this.frameBytes;
+    const untold = this.#untold;
+    this.#untold = [];
+    for (const [first, frames] of untold) {
+      this.#numbers.append(Float64Array.from({ length: frames }, (_, i) => first + i));
+    }
+  }
+
+  #writeStructure(): void {
+    const { disk, folder } = this.#options;
+    writeSmallFile(disk, join(folder, 'structure.oebin'), Buffer.from(this.structure, 'utf8'));
+  }
+
+  #openEvents(): EventColumns {
+    const { disk, folder } = this.#options;
+    const ttl = join(folder, TTL_FOLDER);
+    for (const path of ['events', 'events/MEA-100.samples', TTL_FOLDER]) disk.makeFolder(join(folder, path));
+    const open = (name: string, type: '<i8' | '<f8' | '<i2' | '<u8'): NpyColumn =>
+      new NpyColumn(disk.create(join(ttl, name)), type);
+    return {
+      numbers: open('sample_numbers.npy', '<i8'),
+      times: open('timestamps.npy', '<f8'),
+      states: open('states.npy', '<i2'),
+      words: open('full_words.npy', '<u8'),
+    };
+  }
+}

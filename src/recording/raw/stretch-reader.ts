@@ -1,0 +1,169 @@
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { MeaError } from '../../../protocols/errors.js';
+import { crc32c } from '../../../protocols/mea-link/crc32c.js';
+import type { BlockReader, FrameBlock, RecordedSignal } from '../../../protocols/recording/block-reader.js';
+import { hertz, sampleIndex } from '../../../protocols/units.js';
+import type { IndexedStretch } from '../journal/journal-index.js';
+import type { RawChunk } from '../journal/payloads.js';
+
+/** What is done with a chunk whose samples are not those that were written. */
+export type OnDamagedChunk = 'refuse' | 'blind';
+
+/** Where a stretch is, and what its samples mean. */
+export interface StretchReaderOptions {
+  /** Of continuous.dat. */
+  readonly path: string;
+  readonly stretch: IndexedStretch;
+  readonly gainUvPerBit: number;
+  readonly onDamaged: OnDamagedChunk;
+}
+
+/**
+ * Samples of a stretch, as they were written: each chunk is held against its checksum before any of it is given out. With
+ * `blind` all of them are at the beginning, and those that are damaged read as zeros within `signal.blind`.
+ */
+export class StretchReader implements BlockReader {
+  readonly signal: RecordedSignal;
+  readonly #path: string;
+  readonly #chunks: readonly RawChunk[];
+  readonly #frameBytes: number;
+  readonly #fd: number;
+  /** Chunks that are what was written. */
+  readonly #sound = new Set<RawChunk>();
+  readonly #damaged = new Set<RawChunk>();
+  /** The chunk that was looked at last. */
+  #cache: { readonly chunk: RawChunk; readonly bytes: Buffer } | undefined;
+
+  /** @throws MeaError `storage` for a file that cannot be opened */
+  constructor({ path, stretch, gainUvPerBit, onDamaged }: StretchReaderOptions) {
+    const { started, chunks, gaps } = stretch;
+    this.#path = path;
+    this.#chunks = [...chunks].sort((a, b) => a.firstFrame - b.firstFrame);
+    this.#frameBytes = started.channels * 2;
+    try {
+      this.#fd = openSync(path, 'r');
+    } catch (cause) {
+      throw new MeaError('missing', { what: 'The raw samples are not there', where: path }, { cause });
+    }
+    if (onDamaged === 'blind') for (const chunk of this.#chunks) if (!this.#check(chunk)) this.#damaged.add(chunk);
+    const last = this.#chunks.at(-1);
+    const filled = gaps.filter(({ how }) => how === 'filled');
+    this.signal = {
+      name: `recording${started.recording}`,
+      channels: Array.from({ length: started.channels }, (_, electrode) => ({
+        name: `E${electrode}`,
+        gainUvPerBit,
+        offsetUv: 0,
+        electrode,
+      })),
+      sampleRateHz: hertz(started.sampleRateHz),
+      firstSample: sampleIndex(started.firstSample),
+      frames: last === undefined ? 0 : last.firstFrame + last.frames,
+      blind: mergeSpans([
+        ...filled.map(({ firstFrame, samples }) => [firstFrame, firstFrame + samples] as const),
+        ...[...this.#damaged].map(({ firstFrame, frames }) => [firstFrame, firstFrame + frames] as const),
+        ...this.#uncovered(),
+      ]).map(([from, to]) => ({
+        from: sampleIndex(started.firstSample + from),
+        to: sampleIndex(started.firstSample + to),
+      })),
+    };
+  }
+
+  /** Chunks whose samples are not what was written. */
+  get damaged(): readonly RawChunk[] {
+    return [...this.#damaged];
+  }
+
+  async readBlock(first: number, frames: number): Promise<FrameBlock> {
+    await Promise.resolve();
+    const { channels, frames: all } = this.signal;
+    if (!(Number.isInteger(first) && first >= 0 && first < all && Number.isInteger(frames) && frames > 0)) {
+      throw new MeaError('bad-input', {
+        what: 'No such frames in the recording',
+        got: `${frames} from ${first}`,
+        wanted: `from 0 to ${all}`,
+        where: this.#path,
+      });
+    }
+    const end = Math.min(first + frames, all);
+    const samples = new Int16Array((end - first) * channels.length);
+    for (const chunk of this.#chunks) {
+      const from = Math.max(first, chunk.firstFrame);
+      const to = Math.min(end, chunk.firstFrame + chunk.frames);
+      if (from >= to || this.#damaged.has(chunk)) continue;
+      const bytes = this.#load(chunk);
+      const part = bytes.subarray(
+        (from - chunk.firstFrame) * this.#frameBytes,
+        (to - chunk.firstFrame) * this.#frameBytes,
+      );
+      new Uint8Array(samples.buffer).set(part, (from - first) * this.#frameBytes);
+    }
+    return { firstFrame: first, frames: end - first, channels: channels.length, samples };
+  }
+
+  close(): void {
+    closeSync(this.#fd);
+  }
+
+  /** @throws MeaError `bad-format` for a chunk that is not what was written */
+  #load(chunk: RawChunk): Buffer {
+    if (this.#cache?.chunk === chunk) return this.#cache.bytes;
+    const bytes = this.#read(chunk);
+    if (bytes === undefined || (!this.#sound.has(chunk) && crc32c(bytes) !== chunk.crc)) {
+      const seconds = (frame: number): string => (frame / this.signal.sampleRateHz).toFixed(1);
+      throw new MeaError('bad-format', {
+        what: 'Raw samples are not those that were recorded',
+        got: bytes === undefined ? 'a file that ends before' : 'another checksum',
+        wanted: `the samples from ${seconds(chunk.firstFrame)} to ${seconds(chunk.firstFrame + chunk.frames)} s`,
+        where: this.#path,
+        remedy: 'meactl verify tells how much is damaged; --skip-damaged goes on without it',
+      });
+    }
+    this.#sound.add(chunk);
+    this.#cache = { chunk, bytes };
+    return bytes;
+  }
+
+  #check(chunk: RawChunk): boolean {
+    const bytes = this.#read(chunk);
+    if (bytes === undefined || crc32c(bytes) !== chunk.crc) return false;
+    this.#sound.add(chunk);
+    return true;
+  }
+
+  #read({ firstFrame, frames }: RawChunk): Buffer | undefined {
+    const length = frames * this.#frameBytes;
+    const position = firstFrame * this.#frameBytes;
+    // Before memory is taken for what a damaged journal may say.
+    if (fstatSync(this.#fd).size < position + length) return undefined;
+    const bytes = Buffer.alloc(length);
+    for (let at = 0; at < length;) {
+      const count = readSync(this.#fd, bytes, at, length - at, position + at);
+      if (count === 0) return undefined;
+      at += count;
+    }
+    return bytes;
+  }
+
+  /** Frames that no chunk tells of, before the last one that does. */
+  #uncovered(): readonly (readonly [number, number])[] {
+    const spans: (readonly [number, number])[] = [];
+    let next = 0;
+    for (const { firstFrame, frames } of this.#chunks) {
+      if (firstFrame > next) spans.push([next, firstFrame]);
+      next = Math.max(next, firstFrame + frames);
+    }
+    return spans;
+  }
+}
+
+function mergeSpans(spans: readonly (readonly [number, number])[]): readonly (readonly [number, number])[] {
+  const merged: [number, number][] = [];
+  for (const [from, to] of [...spans].sort((a, b) => a[0] - b[0])) {
+    const last = merged.at(-1);
+    if (last !== undefined && from <= last[1]) last[1] = Math.max(last[1], to);
+    else merged.push([from, to]);
+  }
+  return merged;
+}

@@ -1,0 +1,110 @@
+import type { SampleBlock } from '../../protocols/sample-block.js';
+import type { MeaError } from '../../protocols/errors.js';
+import type { Recorder, RecorderNotice } from './recorder.js';
+import type { SpikesPayload } from './journal/payloads.js';
+
+/** A recorder, in this thread or in one of its own. */
+export interface RecorderPort {
+  block(block: SampleBlock): void;
+  spikes(batch: SpikesPayload): void;
+  event(event: { readonly type: string }): void;
+  /** A record of the ledger. @throws MeaError `storage` when it, or one before it, cannot be kept */
+  ledger(json: Uint8Array): void;
+  put(type: Parameters<Recorder['put']>[0], payload: Uint8Array): void;
+  /** True when no record of the ledger waits to be written: a state of the source may be saved that goes as far. */
+  readonly isLedgerWritten: boolean;
+  /** The newest word of what is on the disk. */
+  readonly saved: Extract<RecorderNotice, { readonly type: 'saved' }> | undefined;
+  /** Writes all, says that it is whole, and closes the files. Idempotent. @throws MeaError `storage` */
+  close(): Promise<void>;
+}
+
+/** What a user is told of a recorder's troubles. */
+export function describeNotice(notice: RecorderNotice): string | undefined {
+  switch (notice.type) {
+    case 'saved':
+      return undefined;
+    case 'disk-low':
+      return `the disk is full in ${notice.minutesLeft.toFixed(1)} minutes; raw samples will stop first`;
+    case 'raw-stopped':
+      return `raw samples are no longer recorded: ${messageOf(notice.error)}; spikes, stimuli and trials still are`;
+    case 'overrun':
+      return `the disk is too slow: ${notice.frames} frames from sample ${notice.fromSample} on were not recorded`;
+    case 'failed':
+      return `nothing is recorded any more: ${messageOf(notice.error)}`;
+  }
+}
+
+function messageOf(error: MeaError): string {
+  return error.message;
+}
+
+/** A recorder in this thread, as a port. */
+export function toPort(
+  open: (onNotice: (notice: RecorderNotice) => void) => Recorder,
+  onNotice: (notice: RecorderNotice) => void,
+): RecorderPort {
+  let saved: RecorderPort['saved'];
+  const recorder = open((notice) => {
+    if (notice.type === 'saved') saved = notice;
+    onNotice(notice);
+  });
+  return {
+    block: (block) => {
+      recorder.block(block);
+    },
+    spikes: (batch) => {
+      recorder.spikes(batch);
+    },
+    event: (event) => {
+      recorder.event(event);
+    },
+    ledger: (json) => {
+      recorder.ledger(json);
+    },
+    put: (type, payload) => {
+      recorder.put(type, payload);
+    },
+    get isLedgerWritten() {
+      return recorder.isLedgerWritten;
+    },
+    get saved() {
+      return saved;
+    },
+    close: () =>
+      new Promise((resolve) => {
+        recorder.close();
+        resolve();
+      }),
+  };
+}
+
+/** A recorder that is opened by the first thing recorded; closing it before opens nothing. */
+export function lazyPort(open: () => RecorderPort): RecorderPort {
+  let opened: RecorderPort | undefined;
+  const port = (): RecorderPort => (opened ??= open());
+  return {
+    block: (block) => {
+      port().block(block);
+    },
+    spikes: (batch) => {
+      port().spikes(batch);
+    },
+    event: (event) => {
+      port().event(event);
+    },
+    ledger: (json) => {
+      port().ledger(json);
+    },
+    put: (type, payload) => {
+      port().put(type, payload);
+    },
+    get isLedgerWritten() {
+      return opened?.isLedgerWritten ?? true;
+    },
+    get saved() {
+      return opened?.saved;
+    },
+    close: () => opened?.close() ?? Promise.resolve(),
+  };
+}
