@@ -18,6 +18,8 @@ export interface RecordedTrials {
   readonly description: TrialSourceDescription;
   /** Responses in the order in which they were recorded, also those that did not count. */
   readonly responses: readonly TrialResponse[];
+  /** (response) the sample at which its stimulus was due. */
+  readonly due?: readonly SampleIndex[];
   /**
    * (response) the sample at which it was due, for those before which the plan of the session changed: trials came later, by
    * another clock, or from the first one on again.

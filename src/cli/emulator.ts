@@ -192,6 +192,34 @@ export async function openEmulatedSignals(
   };
 }
 
+/**
+ * The emulator's voltages as a rig in virtual time, for recording alone: nothing arms it.
+ *
+ * @throws MeaError `bad-input` for a rig that the emulator cannot be
+ */
+export async function openEmulatedRig(
+  rig: Rig,
+  { seed, raw }: { readonly seed: number; readonly raw: RawPolicy },
+): Promise<VirtualRig> {
+  assertEmulated(rig);
+  const { startThreadedDevice } = await import('../../sim-device/thread/threaded-device.js');
+  const culture = { parameters: 'ctrl', plasticity: 'free-energy', condition: 'none', seed } as const;
+  const device = await startThreadedDevice({ ...toEmulatedRigSettings(rig, culture), sampleRateHz: rig.sampleRateHz });
+  const close = (): Promise<void> => device.close();
+  const virtual = await closingOnError(close, () => openVirtualRig(device, withRaw(toLoopSettings(rig), raw)));
+  let closed: Promise<void> | undefined;
+  const closeAll = async (): Promise<void> => {
+    await virtual.close();
+    await close();
+  };
+  return { ...virtual, close: () => (closed ??= closeAll()) };
+}
+
+/** The limits that a rig's device is configured with; an example for the emulator where it has none. */
+export function toConfiguredProfile(rig: Rig): SafetyProfile {
+  return rig.device === 'emulator' ? toEmulatedProfile(rig) : toSafetyProfile(rig);
+}
+
 /** Opens something on top of something else, which is closed when that fails. */
 async function closingOnError<T>(close: () => Promise<unknown>, open: () => Promise<T>): Promise<T> {
   try {

@@ -49,8 +49,8 @@ export interface OpenRecorderOptions {
   readonly folder: RunFolder;
   readonly plan: RecordingPlan;
   readonly io: CliIo;
-  /** Where a recording goes on. */
-  readonly continued?: { readonly journal: JournalPosition; readonly recording: number } | undefined;
+  /** Says where a recording goes on, once something is written to it. */
+  readonly continued?: (() => { readonly journal: JournalPosition; readonly recording: number }) | undefined;
   readonly ledgerBatch?: number | undefined;
   /** What was lost on the way. */
   readonly onLoss: () => void;
@@ -97,7 +97,7 @@ export function openRecorderHere(options: OpenRecorderOptions): RecorderPort {
           folder: folder.path,
           session: describeRecording(plan),
           probe: describeProbe(plan.rig.array),
-          continued,
+          continued: continued?.(),
           ledgerBatch,
           onNotice,
         }),
@@ -113,7 +113,7 @@ export function openRecorderThread(options: OpenRecorderOptions): Promise<Record
     folder: folder.path,
     session: describeRecording(plan),
     probe: describeProbe(plan.rig.array),
-    continued,
+    continued: continued?.(),
     onNotice: toTeller(options),
   });
 }

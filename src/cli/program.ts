@@ -8,6 +8,7 @@ import type { FitCommand } from './fit-command.js';
 import { EXIT, type CliIo, type ExitCode } from './io.js';
 import { programVersion } from './package-info.js';
 import { RAW_POLICIES } from '../recording/session-file.js';
+import type { RecordCommand } from './record-command.js';
 import type { ReplayCommand } from './replay-command.js';
 import type { RunCommand } from './run-command.js';
 
@@ -42,7 +43,9 @@ function buildProgram(io: CliIo, finish: (code: ExitCode) => void): Command {
     .showHelpAfterError('(meactl <command> --help lists the options)')
     .configureOutput({ writeOut: io.stdout, writeErr: io.stderr });
   addRun(program, io, finish);
+  addRecord(program, io, finish);
   addReplay(program, io, finish);
+  addInspection(program, io, finish);
   addFit(program, io, finish);
   addCompare(program, io, finish);
   addDevices(program, io, finish);
@@ -84,11 +87,68 @@ function addRun(program: Command, io: CliIo, finish: Finish): void {
     });
 }
 
+function addRecord(program: Command, io: CliIo, finish: Finish): void {
+  program
+    .command('record')
+    .description('records without stimulating: nothing is armed')
+    .option('--rig <file>', 'rig file (.yaml), or the name of a bundled one', 'emulated-voltages')
+    .option('--out <folder>', 'folder of the recording; must not exist yet (default: recordings/<rig>-<time>)')
+    .option(
+      '--seconds <number>',
+      'how long; until it is stopped by default, which the emulator does not do',
+      positiveNumber,
+    )
+    .option('--seed <number>', 'seed of the emulated culture', wholeNumber, 1)
+    .addOption(
+      new Option('--raw <policy>', 'raw samples that are kept').choices(['all', 'snippets', 'none']).default('all'),
+    )
+    .option('--json', 'print the outcome as JSON on stdout, and nothing else', false)
+    .action(async (options: RecordCommand) => {
+      const { recordCommand } = await import('./record-command.js');
+      finish(await recordCommand(options, io));
+    });
+}
+
+/** What looks at recordings, or mends them. */
+function addInspection(program: Command, io: CliIo, finish: Finish): void {
+  const json = ['--json', 'print the outcome as JSON on stdout, and nothing else', false] as const;
+  program
+    .command('info')
+    .description('describes a recording')
+    .argument('<recording>', 'folder of a recording, or a file of another program')
+    .option(...json)
+    .action(async (recording: string, options: { readonly json: boolean }) => {
+      const { infoCommand } = await import('./inspect-command.js');
+      finish(await infoCommand({ ...options, recording }, io));
+    });
+  program
+    .command('verify')
+    .description('holds everything in a recording against its checksums, and writes nothing')
+    .argument('<recording>', 'folder of a recording')
+    .option(...json)
+    .action(async (recording: string, options: { readonly json: boolean }) => {
+      const { verifyCommand } = await import('./inspect-command.js');
+      finish(await verifyCommand({ ...options, recording }, io));
+    });
+  program
+    .command('recover')
+    .description('brings a recording that was cut off into a state that every reader takes; overwrites no data')
+    .argument('<recording>', 'folder of a recording')
+    .option(...json)
+    .action(async (recording: string, options: { readonly json: boolean }) => {
+      const { recoverCommand } = await import('./inspect-command.js');
+      finish(await recoverCommand({ ...options, recording }, io));
+    });
+}
+
 function addReplay(program: Command, io: CliIo, finish: Finish): void {
   program
     .command('replay')
-    .description('runs a recording through the loop and the model again, and says where it differs')
-    .argument('<recording>', 'folder of a recorded run')
+    .description('runs a recording through pipeline, loop and model again, and says where it differs')
+    .argument('<recording>', 'folder of a recording')
+    .option('--speed <speed>', 'max, or how many times real time the samples are played (default: max)')
+    .option('--set <change...>', 'look at the samples with another setting: pipeline.threshold=5')
+    .option('--skip-damaged', 'go on without samples that are not what was recorded', false)
     .option('--json', 'print the outcome as JSON on stdout, and nothing else', false)
     .action(async (recording: string, options: Omit<ReplayCommand, 'recording'>) => {
       const { replayCommand } = await import('./replay-command.js');
@@ -170,6 +230,12 @@ function wholeNumber(text: string): number {
   const value = Number(text);
   if (/^\d+$/.test(text) && Number.isSafeInteger(value)) return value;
   throw new InvalidArgumentError('expected a whole number of at least 0.');
+}
+
+function positiveNumber(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== '' && value > 0 && Number.isFinite(value)) return value;
+  throw new InvalidArgumentError('expected a number above 0.');
 }
 
 function unitNumber(text: string): number {

@@ -41,3 +41,31 @@ export async function openProgress(experiment: Experiment, io: CliIo): Promise<P
     },
   };
 }
+
+/** Shows which share of something long is done, and how long it still takes. */
+export interface ShareProgress {
+  readonly update: (share: number) => void;
+  readonly stop: () => void;
+}
+
+/** A bar on a terminal; nothing elsewhere. */
+export async function openShareProgress(word: string, io: CliIo): Promise<ShareProgress> {
+  if (!io.isTerminal) return { update: () => undefined, stop: () => undefined };
+  const { SingleBar } = await import('cli-progress');
+  const bar = new SingleBar({
+    format: `${word} |{bar}| {percentage} % {eta_formatted} left`,
+    stream: process.stderr,
+    clearOnComplete: true,
+    hideCursor: false,
+  });
+  const steps = 1000;
+  bar.start(steps, 0);
+  return {
+    update: (share) => {
+      bar.update(Math.round(share * steps));
+    },
+    stop: () => {
+      bar.stop();
+    },
+  };
+}

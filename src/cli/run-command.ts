@@ -15,7 +15,10 @@ import { rigSchema, stimulatedElectrodes, type Rig } from '../closed-loop/rig.js
 import type { SignalRig } from '../closed-loop/signals/signal-rig.js';
 import { describeStop, isTooShort } from '../closed-loop/stop-rules.js';
 import { assertFitting, runExperiment, type ExperimentResult } from '../closed-loop/run-experiment.js';
+import { systemDisk } from '../recording/disk/disk.js';
+import type { JournalPosition } from '../recording/journal/journal-writer.js';
 import { readLedger } from '../recording/ledger-reader.js';
+import { recoverRecording } from '../recording/recover.js';
 import { deferLedgerWriter, openLedgerWriter, type LedgerWriter } from '../recording/ledger-writer.js';
 import type { RecorderPort } from '../recording/recorder-port.js';
 import type { RawPolicy } from '../recording/session-file.js';
@@ -390,7 +393,7 @@ async function continueRun(
     folder,
     plan: { kind: 'run', device: found, rig, experiment, raw },
     io,
-    continued: { journal: ledger.next, recording: ledger.newestRecording },
+    continued: () => continueAfterRecovery(folder, io),
     ledgerBatch: command.ledgerBatch,
     onLoss: () => losses.count++,
   });
@@ -431,6 +434,13 @@ async function continueRun(
   });
   const source = createContinuedSource(run.trials, run.rests, live);
   return { folder, experiment, rig, policy, source, arming: recorded.arming, writer, sink, losses, release };
+}
+
+/** Mends what a crash left before anything is added to it. */
+function continueAfterRecovery({ path }: RunFolder, io: CliIo): { journal: JournalPosition; recording: number } {
+  const { index, actions } = recoverRecording(path, { disk: systemDisk(), clock: systemClock() });
+  for (const action of actions) io.stderr(`meactl: ${action}\n`);
+  return { journal: index.next, recording: Math.max(0, ...index.stretches.keys()) };
 }
 
 interface Continuation extends Pick<Restoration, 'run' | 'position'>, Pick<SourcePlan, 'losses' | 'raw' | 'begin'> {

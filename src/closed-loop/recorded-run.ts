@@ -31,6 +31,7 @@ export function toRecordedRun(records: readonly LedgerRecord[], description: Tri
       responses: shown.map((record) =>
         record.type === 'trial' ? toTrialResponse(record) : toFailedResponse(record, description.electrodes),
       ),
+      due: shown.map(({ atSample }) => sampleIndex(atSample)),
       moved: findMoved(told),
       sessionSamples: told.flatMap((record) =>
         record.type === 'session-started' ? [sampleIndex(record.atSample)] : [],

@@ -8,9 +8,8 @@ import {
 import { z } from 'zod';
 import { decodeLedgerRecord } from './journal/journal-index.js';
 import { decodeJson, decodeText } from './journal/payloads.js';
-import { listSegments, scanJournal, segmentNumber } from './journal/scan-journal.js';
+import { listSegments, scanJournal } from './journal/scan-journal.js';
 import { latencyRecordSchema } from './ledger-schema.js';
-import type { JournalPosition } from './journal/journal-writer.js';
 
 /** A ledger as it lies on the disk. */
 export interface StoredLedger {
@@ -21,12 +20,8 @@ export interface StoredLedger {
   readonly records: readonly LedgerRecord[];
   /** Bytes at the journal's end that were being written when the program died; they hold no whole record. */
   readonly tornBytes: number;
-  /** Where a writer goes on. */
-  readonly next: JournalPosition;
   /** Host times, newest last; no comparison reads them. */
   readonly newestLatency: LatencyRecord | undefined;
-  /** Number of the newest stretch of raw samples; 0 where there is none. */
-  readonly newestRecording: number;
 }
 
 /**
@@ -49,8 +44,6 @@ export function readLedger(folder: string): StoredLedger {
   const lines: string[] = [];
   const records: LedgerRecord[] = [];
   let tornBytes = 0;
-  let seq = 0;
-  let newestRecording = 0;
   let newestLatency: LatencyRecord | undefined;
   for (const item of scanJournal(folder)) {
     if (item.type === 'missing') throw missingRecords(folder, item);
@@ -58,18 +51,15 @@ export function readLedger(folder: string): StoredLedger {
       if (item.isTail && item.segment === last) tornBytes = item.to - item.from;
       continue;
     }
-    seq = item.seq + 1;
     const where = `${item.segment}, byte ${item.offset}`;
-    if (item.name === 'recording-started') newestRecording += 1;
-    else if (item.name === 'latency') newestLatency = decodeJson(item.payload, latencyRecordSchema, where);
+    if (item.name === 'latency') newestLatency = decodeJson(item.payload, latencyRecordSchema, where);
     else if (item.name === 'ledger') {
       assertNotNewer(item.payload, where);
       lines.push(decodeText(item.payload, where));
       records.push(decodeLedgerRecord(item.payload, where));
     }
   }
-  const next = { segment: segmentNumber(last) + 1, seq };
-  return { path: folder, lines, records, tornBytes, next, newestLatency, newestRecording };
+  return { path: folder, lines, records, tornBytes, newestLatency };
 }
 
 /** The first record of a ledger: the experiment and its source. */

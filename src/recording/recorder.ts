@@ -16,15 +16,24 @@ import {
 import { SpikeCollector } from './journal/spike-collector.js';
 import { DelayedWindows } from './raw/delayed-windows.js';
 import { RawStretch } from './raw/raw-stretch.js';
+import { endsStretch, RAW_STOPPED } from './raw/stretch-ends.js';
 import { NODE_FOLDER } from './raw/structure-oebin.js';
 import { Reserve } from './disk/reserve.js';
+import { storageError } from './write-all.js';
 import type { SessionFile } from './session-file.js';
 import { sampleIndex } from '../../protocols/units.js';
 
 /** What a recorder has to say while it records. */
 export type RecorderNotice =
   /** All before is on the disk: this is what may be shown as saved. */
-  | { readonly type: 'saved'; readonly nextSample: number | null; readonly bytes: number; readonly atMs: number }
+  | {
+      readonly type: 'saved';
+      readonly nextSample: number | null;
+      /** False where raw samples are not among it. */
+      readonly hasRaw: boolean;
+      readonly bytes: number;
+      readonly atMs: number;
+    }
   | { readonly type: 'disk-low'; readonly minutesLeft: number; readonly freeBytes: number }
   /** Raw samples are no longer kept; all else is. */
   | { readonly type: 'raw-stopped'; readonly error: MeaError; readonly lostFrames: number }
@@ -137,12 +146,21 @@ export class Recorder {
       this.#journal.append('session', sessionBytes);
       this.#journal.append('probe', probeBytes);
     }
-    if (this.#keepsRaw && this.#recording === 0) {
-      for (const path of NODE_FOLDER.split('/').map((_, i, parts) => parts.slice(0, i + 1).join('/'))) {
-        disk.makeFolder(join(folder, path));
+    if (this.#keepsRaw && this.#recording === 0) this.#makeNode();
+    this.#syncJournal();
+  }
+
+  #makeNode(): void {
+    const { disk, folder } = this.#options;
+    let path = folder;
+    for (const part of NODE_FOLDER.split('/')) {
+      path = join(path, part);
+      try {
+        disk.makeFolder(path);
+      } catch (cause) {
+        throw storageError('Cannot make a folder of the recording', path, cause);
       }
     }
-    this.#syncJournal();
   }
 
   /** Raw samples. */
@@ -171,7 +189,7 @@ export class Recorder {
     // Spikes before it were found before it.
     this.#putSpikes();
     this.#journal.append('event', encodeJson({ recording: this.#recording, atFrame: this.#frames, event }));
-    if (isBoundary(event.type)) this.#endStretch('stream');
+    if (endsStretch(event.type)) this.#endStretch('stream');
     this.tick();
   }
 
@@ -239,7 +257,13 @@ export class Recorder {
     this.#guardRaw(() => {
       this.#stretch?.commit();
     });
-    this.#options.onNotice({ type: 'saved', nextSample: next ?? null, bytes: this.#rawBytes, atMs: this.#syncedMs });
+    this.#options.onNotice({
+      type: 'saved',
+      nextSample: next ?? null,
+      hasRaw: this.#keepsRaw,
+      bytes: this.#rawBytes,
+      atMs: this.#syncedMs,
+    });
     this.#lookAtDisk();
   }
 
@@ -285,6 +309,10 @@ export class Recorder {
     const isSparse = this.#windows !== undefined;
     if (this.#stretch !== undefined && this.#stretch.stream.channels !== channels) this.#endStretch('shape');
     if (this.#stretch !== undefined && !isSparse) this.#closeGap(this.#stretch, firstSample);
+    if (!this.#keepsRaw) {
+      this.#follow(block);
+      return;
+    }
     const stretch = (this.#stretch ??= this.#begin(firstSample, channels));
     stretch.append(new Uint8Array(samples.buffer, samples.byteOffset, frames * channels * 2), firstSample);
     if (!isSparse) {
@@ -360,6 +388,8 @@ export class Recorder {
     const stretch = this.#stretch;
     if (stretch === undefined || this.#windows !== undefined) return;
     this.sync();
+    // Forcing it to the disk may have ended it already.
+    if (this.#stretch !== stretch) return;
     this.#stretch = undefined;
     stretch.close();
   }
@@ -401,6 +431,8 @@ export class Recorder {
       // What the system took before is data, if it can still be forced to the disk.
       for (const chunk of stretch?.sync() ?? []) this.#journal.append('chunk', encodeJson(chunk));
       stretch?.commit();
+      stretch?.repair();
+      if (stretch !== undefined) this.#putStructure(stretch);
     } catch {
       // It stays without a chunk, and recovery sets it aside.
     }
@@ -411,7 +443,7 @@ export class Recorder {
       encodeJson({
         recording: this.#recording,
         atFrame: this.#frames,
-        event: { type: 'raw-stopped', reason: error.message, lostFrames },
+        event: { type: RAW_STOPPED, reason: error.message, lostFrames },
       }),
     );
     this.#options.onNotice({ type: 'raw-stopped', error, lostFrames });
@@ -486,10 +518,6 @@ export class Recorder {
     this.#isLow = true;
     onNotice({ type: 'disk-low', minutesLeft, freeBytes });
   }
-}
-
-function isBoundary(type: string): boolean {
-  return type === 'stream-started' || type === 'stream-ended' || type === 'device-restarted' || type === 'link-failed';
 }
 
 interface Scheduled {

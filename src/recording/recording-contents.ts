@@ -15,11 +15,11 @@ export interface RecordedSpikes {
   readonly amplitudesUv: Float32Array;
 }
 
-/** What became of one stimulus on the device. */
+/** What became of one stimulus that the device had accepted; one that was refused is in the record of its trial. */
 export interface RecordedStimulus {
   readonly stimulusId: number;
   readonly atSample: SampleIndex;
-  readonly outcome: 'delivered' | 'dropped' | 'refused';
+  readonly outcome: 'delivered' | 'dropped';
   /** Electrodes that were pulsed; none for an empty pattern. */
   readonly electrodes: readonly number[];
   /** Of the first phase, negative for cathodic; absent for an empty pattern. */

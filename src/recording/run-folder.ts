@@ -17,7 +17,7 @@ export interface RunFolder {
 }
 
 /** Names of the files in a run's folder. */
-function runFolder(path: string): RunFolder {
+export function runFolder(path: string): RunFolder {
   return {
     path,
     state: join(path, 'source-state.bin'),

@@ -37,6 +37,12 @@ export function lockRun(path: string): () => void {
   };
 }
 
+/** True while another process holds the lock. */
+export function isLockedByOther(path: string): boolean {
+  const holder = holderOf(path);
+  return holder !== undefined && holder !== process.pid && isAlive(holder);
+}
+
 function holderOf(path: string): number | undefined {
   try {
     const pid = Number(readFileSync(path, 'utf8').trim());

@@ -1,4 +1,4 @@
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, statSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { storageError, writeAll } from './write-all.js';
 
@@ -55,6 +55,13 @@ export function openStateSlots(path: string): StateSlots {
 export function readNewestState(path: string): SavedState | undefined {
   const states = [0, 1].flatMap((slot) => readSlot(slotPath(path, slot)) ?? []);
   return states.toSorted((a, b) => b.trials - a.trials || b.rests - a.rests)[0];
+}
+
+/** Files of states that are there and are not what was saved. */
+export function findDamagedStates(path: string): readonly string[] {
+  return [0, 1]
+    .map((slot) => slotPath(path, slot))
+    .filter((file) => existsSync(file) && statSync(file).size > 0 && readSlot(file) === undefined);
 }
 
 function readSlot(path: string): SavedState | undefined {

@@ -49,6 +49,14 @@ export interface JournalIndex {
   readonly lost: { readonly events: number; readonly samples: number };
   readonly damage: readonly DamagedBytes[];
   readonly missing: readonly MissingFrames[];
+  /** Of `damage` and `missing`: those that a recovery found and told. */
+  readonly knownDamage: number;
+  readonly knownMissing: number;
+  /**
+   * Where the journal of a program that lost its power stops being whole: after it at most one word of safety follows, so
+   * that nothing there was promised. Undefined where it is whole.
+   */
+  readonly looseEnd: { readonly segment: string; readonly offset: number } | undefined;
   /** Where a writer goes on. */
   readonly next: { readonly segment: number; readonly seq: number };
   readonly newestLatency: LatencyRecord | undefined;
@@ -74,14 +82,19 @@ export function indexJournal(folder: string): JournalIndex {
   let lost = { events: 0, samples: 0 };
   let frames = 0;
   let seq = 0;
+  let known = { damage: 0, missing: 0 };
+  /** Each place where something is missing, and how many words of safety follow it. */
+  const holes: { readonly segment: string; readonly offset: number; syncs: number }[] = [];
   for (const item of scanJournal(folder)) {
     if (item.type === 'damage') {
       damage.push(item);
+      holes.push({ segment: item.segment, offset: item.from, syncs: 0 });
       // Torn bytes after the last word are no new word.
       continue;
     }
     if (item.type === 'missing') {
       missing.push(item);
+      holes.push({ segment: item.segment, offset: item.offset, syncs: 0 });
       continue;
     }
     const { payload } = item;
@@ -91,11 +104,11 @@ export function indexJournal(folder: string): JournalIndex {
     end = 'open';
     switch (item.name) {
       case 'session':
-        sessionBytes = payload.slice();
+        sessionBytes = new Uint8Array(payload);
         session = decodeJson(payload, sessionFileSchema, where);
         break;
       case 'probe':
-        probeBytes = payload.slice();
+        probeBytes = new Uint8Array(payload);
         break;
       case 'structure': {
         const { recording, text } = decodeJson(payload, structureSchema, where);
@@ -145,6 +158,7 @@ export function indexJournal(folder: string): JournalIndex {
         break;
       case 'sync':
         lastSync = decodeJson(payload, syncSchema, where);
+        for (const hole of holes) hole.syncs += 1;
         break;
       case 'clean-stop':
         ({ lost } = decodeJson(payload, stopSchema, where));
@@ -152,6 +166,8 @@ export function indexJournal(folder: string): JournalIndex {
         break;
       case 'recovered':
         recovered.push(decodeJson(payload, recoveredSchema, where));
+        if (isToldBy(recovered.at(-1)!, damage, missing)) known = { damage: damage.length, missing: missing.length };
+        holes.length = 0;
         end = 'recovered';
         break;
     }
@@ -171,6 +187,9 @@ export function indexJournal(folder: string): JournalIndex {
     lost,
     damage,
     missing,
+    knownDamage: known.damage,
+    knownMissing: known.missing,
+    looseEnd: holes.find(({ segment, syncs }) => segment === last && syncs <= 1),
     next: { segment: last === undefined ? 0 : segmentNumber(last) + 1, seq },
     newestLatency,
   };
@@ -179,6 +198,16 @@ export function indexJournal(folder: string): JournalIndex {
 function inferStart(chunk: RawChunk, { channels, sampleRateHz }: SessionFile): RecordingStarted {
   const firstSample = sampleIndex(chunk.firstSample - chunk.firstFrame);
   return { recording: chunk.recording, firstSample, channels, sampleRateHz, because: 'stream' };
+}
+
+/** A recovery tells of all that is damaged before it: more than it told is new. */
+function isToldBy(
+  { tornBytes, missingFrames }: Recovered,
+  damage: readonly DamagedBytes[],
+  missing: readonly MissingFrames[],
+): boolean {
+  const bytes = damage.reduce((sum, { from, to }) => sum + to - from, 0);
+  return bytes === tornBytes && missing.reduce((sum, { frames }) => sum + frames, 0) === missingFrames;
 }
 
 const TRIAL = Buffer.from('{"type":"trial",');

@@ -5,7 +5,8 @@ import { Appender } from '../disk/appender.js';
 import type { Disk } from '../disk/disk.js';
 import { writeSmallFile } from '../disk/write-small-file.js';
 import type { RawChunk } from '../journal/payloads.js';
-import { NpyColumn } from './npy-column.js';
+import { encodeTtl } from './ttl-files.js';
+import { NpyColumn, type NpyType } from './npy-column.js';
 import { sampleIndex } from '../../../protocols/units.js';
 import { CONTINUOUS_FOLDER, describeStructure, TTL_FOLDER, type RawStream } from './structure-oebin.js';
 
@@ -42,6 +43,8 @@ export class RawStretch {
   readonly #data: Appender;
   readonly #numbers: NpyColumn;
   #events: EventColumns | undefined;
+  /** (2 stimuli) samples at which pulses began and ended. */
+  readonly #edges: number[] = [];
   readonly #buffer: Buffer;
   #used = 0;
   /** Frames so far; those that the system took; those in a chunk that was told, and the CRC of those taken after. */
@@ -82,7 +85,7 @@ export class RawStretch {
 
   /** Text of its structure.oebin as it is now. */
   get structure(): string {
-    return describeStructure(this.#options.stream, this.#events !== undefined);
+    return describeStructure(this.#options.stream, this.#edges.length > 0);
   }
 
   /** Frames so far, those that wait included. */
@@ -138,15 +141,27 @@ export class RawStretch {
 
   /** A pulse that began at a sample and lasted so many. @returns true when structure.oebin has changed */
   mark(sample: number, samples: number): boolean {
-    const isFirst = this.#events === undefined;
+    const isFirst = this.#edges.length === 0;
     const { numbers, times, states, words } = (this.#events ??= this.#openEvents());
     const { sampleRateHz } = this.stream;
     numbers.append([sample, sample + samples]);
     times.append([sample / sampleRateHz, (sample + samples) / sampleRateHz]);
     states.append([1, -1]);
     words.append([1, 0]);
-    if (isFirst) this.#writeStructure();
+    if (isFirst) this.#writeStructure(true);
+    // It counts once all of it was taken.
+    this.#edges.push(sample, sample + samples);
     return isFirst;
+  }
+
+  /** Writes what stands beside the samples anew, after a call that the disk refused in the middle. */
+  repair(): void {
+    const { disk, folder } = this.#options;
+    this.#writeStructure(this.#edges.length > 0);
+    if (this.#edges.length === 0) return;
+    for (const [name, bytes] of Object.entries(encodeTtl(this.#edges, this.stream.sampleRateHz))) {
+      writeSmallFile(disk, join(folder, TTL_FOLDER, name), bytes);
+    }
   }
 
   /** Forces all samples to the disk. @returns the chunks that are safe now, to be told in the journal */
@@ -204,22 +219,25 @@ export class RawStretch {
     }
   }
 
-  #writeStructure(): void {
-    const { disk, folder } = this.#options;
-    writeSmallFile(disk, join(folder, 'structure.oebin'), Buffer.from(this.structure, 'utf8'));
+  #writeStructure(hasEvents: boolean): void {
+    const { disk, folder, stream } = this.#options;
+    writeSmallFile(disk, join(folder, 'structure.oebin'), Buffer.from(describeStructure(stream, hasEvents)));
   }
 
   #openEvents(): EventColumns {
     const { disk, folder } = this.#options;
     const ttl = join(folder, TTL_FOLDER);
-    for (const path of ['events', 'events/MEA-100.samples', TTL_FOLDER]) disk.makeFolder(join(folder, path));
-    const open = (name: string, type: '<i8' | '<f8' | '<i2' | '<u8'): NpyColumn =>
-      new NpyColumn(disk.create(join(ttl, name)), type);
-    return {
-      numbers: open('sample_numbers.npy', '<i8'),
-      times: open('timestamps.npy', '<f8'),
-      states: open('states.npy', '<i2'),
-      words: open('full_words.npy', '<u8'),
-    };
+    const open = (name: string, type: NpyType): NpyColumn => new NpyColumn(disk.create(join(ttl, name)), type);
+    try {
+      for (const path of ['events', 'events/MEA-100.samples', TTL_FOLDER]) disk.makeFolder(join(folder, path));
+      return {
+        numbers: open('sample_numbers.npy', '<i8'),
+        times: open('timestamps.npy', '<f8'),
+        states: open('states.npy', '<i2'),
+        words: open('full_words.npy', '<u8'),
+      };
+    } catch (cause) {
+      throw storageError('Cannot begin the columns of stimuli', ttl, cause);
+    }
   }
 }

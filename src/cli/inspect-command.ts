@@ -1,0 +1,120 @@
+import { existsSync } from 'node:fs';
+import { MeaError } from '../../protocols/errors.js';
+import { systemClock } from '../clock.js';
+import { systemDisk } from '../recording/disk/disk.js';
+import { indexJournal, type JournalIndex } from '../recording/journal/journal-index.js';
+import { openRecording } from '../recording/open-recording.js';
+import { recoverRecording } from '../recording/recover.js';
+import { openRunFolder } from '../recording/run-folder.js';
+import { verifyRecording } from '../recording/verify.js';
+import { EXIT, type CliIo, type ExitCode } from './io.js';
+import { openShareProgress } from './progress.js';
+
+export interface InspectCommand {
+  readonly recording: string;
+  readonly json: boolean;
+}
+
+/** `meactl info`: what a recording is, how long, and how it ended. */
+export async function infoCommand({ recording, json }: InspectCommand, io: CliIo): Promise<ExitCode> {
+  assertThere(recording);
+  openRunFolder(recording);
+  const opened = openRecording(recording);
+  try {
+    const { session, index, signals } = opened;
+    const raw = signals.map(({ signal }) => ({
+      name: signal.name,
+      firstSample: signal.firstSample,
+      frames: signal.frames,
+      seconds: signal.frames / signal.sampleRateHz,
+      blindFrames: signal.blind.reduce((sum, { from, to }) => sum + to - from, 0),
+    }));
+    if (json) {
+      const { configuration: _, ...about } = session;
+      const outcome = { version: 1, path: recording, session: about, ...summarise(index), raw };
+      io.stdout(`${JSON.stringify(outcome)}\n`);
+    } else {
+      const { device, provenance, startedAt, channels, sampleRateHz } = session;
+      const seconds = raw.reduce((sum, stretch) => sum + stretch.seconds, 0);
+      io.stdout(
+        [
+          `${session.kind} of ${startedAt}, ${provenance}: ${device.name}, ${channels} electrodes at ${sampleRateHz} Hz`,
+          `  ${describeEnd(index)}`,
+          `  ${index.counts.trials} trials, ${index.counts.spikes} spikes, ${index.counts.events} events`,
+          raw.length === 0
+            ? `  raw samples: ${session.raw === 'none' ? 'none were kept' : 'none'}`
+            : `  raw samples (${session.raw}): ${seconds.toFixed(1)} s in ${raw.length} stretches`,
+          '',
+        ].join('\n'),
+      );
+    }
+    return EXIT.done;
+  } finally {
+    await opened.close();
+  }
+}
+
+/** `meactl verify`: exit code 3 where anything is not what was written. */
+export async function verifyCommand({ recording, json }: InspectCommand, io: CliIo): Promise<ExitCode> {
+  assertThere(recording);
+  openRunFolder(recording);
+  const progress = await openShareProgress('checked', io);
+  const { index, problems, remarks, chunks, rawSeconds, damagedSeconds } = ((): ReturnType<typeof verifyRecording> => {
+    try {
+      return verifyRecording(recording, progress.update);
+    } finally {
+      progress.stop();
+    }
+  })();
+  if (json) {
+    const outcome = { version: 1, path: recording, ...summarise(index), chunks, rawSeconds, damagedSeconds };
+    io.stdout(`${JSON.stringify({ ...outcome, problems, remarks })}\n`);
+  } else {
+    for (const { file, what } of problems) io.stdout(`${file}: ${what}\n`);
+    for (const remark of remarks) io.stdout(`remark: ${remark}\n`);
+    const verdict = problems.length === 0 ? 'all is as it was written' : `${problems.length} problems`;
+    io.stdout(`${verdict}: ${index.frames} records, ${chunks} chunks of raw samples (${rawSeconds.toFixed(1)} s)\n`);
+  }
+  return problems.length === 0 ? EXIT.done : EXIT.dataLost;
+}
+
+/** `meactl recover`: exit code 3 where samples or records are lost. */
+export async function recoverCommand({ recording, json }: InspectCommand, io: CliIo): Promise<ExitCode> {
+  await Promise.resolve();
+  assertThere(recording);
+  openRunFolder(recording);
+  const before = indexJournal(recording);
+  const { outcome, actions, lostSeconds } = recoverRecording(recording, { disk: systemDisk(), clock: systemClock() });
+  const lostRecords = before.missing.reduce((sum, { frames }) => sum + frames, 0);
+  if (json) {
+    io.stdout(`${JSON.stringify({ version: 1, path: recording, outcome, lostSeconds, lostRecords, actions })}\n`);
+  } else {
+    for (const action of actions) io.stdout(`${action}\n`);
+    io.stdout(
+      outcome === 'whole'
+        ? 'there was nothing to recover\n'
+        : `recovered; ${lostSeconds.toFixed(2)} s of samples and ${lostRecords} records are lost\n`,
+    );
+  }
+  return outcome === 'recovered' && lostSeconds + lostRecords > 0 ? EXIT.dataLost : EXIT.done;
+}
+
+function summarise(index: JournalIndex): object {
+  const { end, frames, counts, lastSync, recovered, lost } = index;
+  return { end, records: frames, counts, savedUpTo: lastSync ?? null, recovered, lost };
+}
+
+function describeEnd({ end, lastSync, recovered }: JournalIndex): string {
+  const saved = lastSync === undefined ? 'nothing' : new Date(lastSync.wallMs).toISOString();
+  if (end === 'clean') return `ended as it should; saved up to ${saved}`;
+  if (end === 'recovered') {
+    const lost = recovered.reduce((sum, { lostSeconds }) => sum + lostSeconds, 0);
+    return `was cut off and recovered; saved up to ${saved}; ${lost.toFixed(2)} s of samples are lost`;
+  }
+  return `has not ended, or was cut off; saved up to ${saved}; meactl recover mends one that was cut off`;
+}
+
+function assertThere(path: string): void {
+  if (existsSync(path)) return;
+  throw new MeaError('missing', { what: 'No recording here', got: 'no such folder', where: path });
+}

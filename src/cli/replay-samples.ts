@@ -1,0 +1,187 @@
+import type { RecordedTrials } from '../../drivers/replay-source.js';
+import { MeaError } from '../../protocols/errors.js';
+import type { LedgerRecord } from '../../protocols/ledger.js';
+import type { DeliveryDoubts, DetectorLevels, TrialResponse } from '../../protocols/trial.js';
+import { systemClock } from '../clock.js';
+import type { Rig } from '../closed-loop/rig.js';
+import { openSignalReplay } from '../closed-loop/signals/replay-signals.js';
+import { toLoopSettings } from '../closed-loop/signals/signal-settings.js';
+import { toTrialResponse, type WindowedResponse } from '../pipeline/trials/windowed-response.js';
+import type { OpenedRecording } from '../recording/open-recording.js';
+import { playRecording } from '../recording/replay-stream.js';
+import type { CliIo } from './io.js';
+import { createPause } from './pause.js';
+import { openShareProgress } from './progress.js';
+import { createSpikeComparison, type SpikeComparison } from './spike-comparison.js';
+
+/** What came of recorded samples when they were looked at again. */
+export interface SampleReplay {
+  /** The recorded trials with the responses that were found anew. */
+  readonly trials: RecordedTrials;
+  readonly spikes: SpikeComparison;
+  readonly seconds: number;
+  /** Trials whose response could not be found anew, because the samples do not reach so far. */
+  readonly unseen: number;
+}
+
+/** How fast samples are played: as fast as possible, or by so many times real time. */
+export type ReplaySpeed = 'max' | number;
+
+/**
+ * Looks at the raw samples of a recording again, and takes the responses of its trials from them.
+ *
+ * @throws MeaError `bad-format` for samples that are not what was recorded; what the pipeline throws
+ */
+export async function replaySamples(
+  recording: OpenedRecording,
+  { rig, recorded, speed }: { readonly rig: Rig; readonly recorded: RecordedTrials; readonly speed: ReplaySpeed },
+  io: CliIo,
+): Promise<SampleReplay> {
+  const { session } = recording;
+  const found = new Map<number, Answer>();
+  const labels = new Map<number, Scheduled>();
+  const levels = new LevelTrack();
+  const doubts = new Map<number, DeliveryDoubts>();
+  const spikes = createSpikeComparison(recording.spikes());
+  const replay = openSignalReplay(
+    toLoopSettings(rig),
+    { channels: session.channels, sampleRateHz: session.sampleRateHz, gainUvPerBit: session.gainUvPerBit! },
+    {
+      onSpikes: (batch) => {
+        spikes.found(batch);
+      },
+      onLevels: (next) => {
+        levels.add(next);
+      },
+      onDoubt: ({ stimulusId, missing, unexpected }) => {
+        doubts.set(stimulusId, { missing, unexpected });
+      },
+      onResponse: (response) => {
+        found.set(response.stimulusId, { response, levels: levels.at(response.usedSamples[0]) });
+      },
+    },
+  );
+  const total = recording.signals.reduce((sum, { signal }) => sum + signal.frames, 0);
+  let frames = 0;
+  const progress = await openShareProgress('replayed', io);
+  const pause = createPause();
+  const pace = createPace(speed, session.sampleRateHz);
+  try {
+    for await (const item of playRecording(recording)) {
+      io.signal.throwIfAborted();
+      if (item.type === 'event') {
+        if (isScheduled(item.event)) labels.set(item.event.stimulusId, item.event);
+        replay.event(item.event);
+        continue;
+      }
+      replay.block(item);
+      frames += item.frames;
+      await spikes.compare();
+      await pace(frames, io.signal);
+      await pause();
+      progress.update(frames / total);
+    }
+    replay.end();
+    await spikes.finish();
+  } finally {
+    progress.stop();
+  }
+  return {
+    ...putTogether(recorded, { found, labels, doubts }),
+    spikes: spikes.outcome(),
+    seconds: frames / session.sampleRateHz,
+  };
+}
+
+interface Answer {
+  readonly response: WindowedResponse;
+  readonly levels: DetectorLevels | undefined;
+}
+
+interface Scheduled {
+  readonly stimulusId: number;
+  readonly sample: number;
+  readonly origin: { readonly label?: string };
+}
+
+function isScheduled(event: object): event is Scheduled {
+  return 'type' in event && event.type === 'stimulus-scheduled' && 'stimulusId' in event;
+}
+
+interface Findings {
+  readonly found: ReadonlyMap<number, Answer>;
+  readonly labels: ReadonlyMap<number, Scheduled>;
+  readonly doubts: ReadonlyMap<number, DeliveryDoubts>;
+}
+
+/** Puts what was found in the place of what was recorded, trial by trial. */
+function putTogether(
+  recorded: RecordedTrials,
+  { found, labels, doubts }: Findings,
+): Pick<SampleReplay, 'trials' | 'unseen'> {
+  const ids = new Map([...labels].map(([id, { origin, sample }]) => [`${origin.label ?? ''}@${sample}`, id]));
+  const detectorLevels = new Map(recorded.detectorLevels);
+  let unseen = 0;
+  const responses = recorded.responses.map((response, i): TrialResponse => {
+    const { session, trial } = response;
+    const due = recorded.due?.[i] ?? response.deliveredSample;
+    const id = ids.get(`session ${session}, trial ${trial}@${due}`);
+    // The device did not take it: there is nothing to see.
+    if (id === undefined) return response;
+    const answer = found.get(id);
+    if (answer === undefined) {
+      unseen += 1;
+      return response;
+    }
+    if (answer.levels !== undefined && detectorLevels.has(session)) detectorLevels.set(session, answer.levels);
+    const doubt = doubts.get(id);
+    return { ...toTrialResponse(answer.response, { session, trial }), ...(doubt !== undefined && { doubt }) };
+  });
+  return { trials: { ...recorded, responses, detectorLevels }, unseen };
+}
+
+/** The newest two levels: of these, the newer may be of samples after a response. */
+class LevelTrack {
+  #newest: DetectorLevels | undefined;
+  #older: DetectorLevels | undefined;
+
+  add(levels: DetectorLevels): void {
+    this.#older = this.#newest;
+    this.#newest = levels;
+  }
+
+  /** What the detector went by at a sample. */
+  at(sample: number): DetectorLevels | undefined {
+    return [this.#newest, this.#older].find((levels) => levels !== undefined && levels.atSample <= sample);
+  }
+}
+
+/** Waits until so many frames would have come. */
+function createPace(speed: ReplaySpeed, sampleRateHz: number): (frames: number, signal: AbortSignal) => Promise<void> {
+  if (speed === 'max') return () => Promise.resolve();
+  const clock = systemClock();
+  const begunMs = clock.monotonicMs();
+  return async (frames, signal) => {
+    const dueMs = begunMs + (1000 * frames) / (sampleRateHz * speed);
+    const leftMs = dueMs - clock.monotonicMs();
+    if (leftMs > 1) await clock.sleep(leftMs, signal);
+  };
+}
+
+/** True where a recording has all that a replay of its samples needs. */
+export function whyNotSamples(recording: OpenedRecording, records: readonly LedgerRecord[]): string | undefined {
+  const { session, signals } = recording;
+  if (session.gainUvPerBit === undefined) return 'it was made of counts, without voltages';
+  if (session.raw !== 'all') return `of its raw samples '${session.raw}' were kept, not all`;
+  if (signals.length === 0) return 'it has no raw samples';
+  if (records.length === 0) return 'it has no trials';
+  return undefined;
+}
+
+/** @throws MeaError `usage` */
+export function parseSpeed(text: string): ReplaySpeed {
+  if (text === 'max') return 'max';
+  const speed = Number(text);
+  if (text.trim() !== '' && speed > 0 && Number.isFinite(speed)) return speed;
+  throw new MeaError('usage', { what: 'Bad --speed', got: text, wanted: 'max, or how many times real time' });
+}

@@ -1,0 +1,191 @@
+import { closeSync, existsSync, ftruncateSync, fsyncSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Clock } from '../../protocols/clock.js';
+import { MeaError } from '../../protocols/errors.js';
+import { Appender } from './disk/appender.js';
+import type { Disk } from './disk/disk.js';
+import { writeSmallFile } from './disk/write-small-file.js';
+import { indexJournal, type IndexedStretch, type JournalIndex } from './journal/journal-index.js';
+import { JournalWriter } from './journal/journal-writer.js';
+import { encodeJson, type Recovered } from './journal/payloads.js';
+import { describeTtl, sampleNumbersOf } from './raw/derived-columns.js';
+import { CONTINUOUS_FOLDER, NODE_FOLDER, TTL_FOLDER } from './raw/structure-oebin.js';
+import { storageError } from './write-all.js';
+import { isLockedByOther } from './run-lock.js';
+import { runFolder } from './run-folder.js';
+
+/** What was done to a recording that was not ended as it should. */
+export interface Recovery {
+  /** `whole`: there was nothing to do. */
+  readonly outcome: 'whole' | 'recovered';
+  readonly index: JournalIndex;
+  /** What was done, for a person. */
+  readonly actions: readonly string[];
+  /** Samples that nobody vouches for, in seconds of the recording. */
+  readonly lostSeconds: number;
+}
+
+/** Samples that no record vouches for are put here, beside the others. */
+const SET_ASIDE = 'continuous.unverified.dat';
+const COPY_BYTES = 2 ** 20;
+
+/**
+ * Brings a recording that was cut off into a state that every reader takes: samples that the journal does not vouch for are
+ * set aside in a file of their own, headers and small files are written anew from the journal, and the journal says so in a
+ * segment of its own. Nothing that was recorded is overwritten. A second time there is nothing to do.
+ *
+ * @throws MeaError `missing` for a folder without a journal; `exists` while another process writes it; `bad-format` for a
+ *   recording of a newer version; `storage` where the disk refuses
+ */
+export function recoverRecording(
+  path: string,
+  { disk, clock }: { readonly disk: Disk; readonly clock: Pick<Clock, 'wallMs'> },
+): Recovery {
+  const found = indexJournal(path);
+  if (found.next.segment === 0) {
+    throw new MeaError('missing', { what: 'No recording here', wanted: 'a folder with a journal', where: path });
+  }
+  if (isLockedByOther(runFolder(path).lock)) {
+    throw new MeaError('exists', {
+      what: 'The recording is being written by another process',
+      where: path,
+      remedy: 'wait until it has ended',
+    });
+  }
+  if (found.end !== 'open') return { outcome: 'whole', index: found, actions: [], lostSeconds: 0 };
+  const actions: string[] = [];
+  const looseBytes = setLooseEndAside(disk, found, actions);
+  const index = looseBytes > 0 ? indexJournal(path) : found;
+  restoreSmall(disk, join(path, 'session.json'), index.sessionBytes, actions);
+  restoreSmall(disk, join(path, 'probe.json'), index.probeBytes, actions);
+  const lost = { bytes: 0, seconds: 0 };
+  const ttl = describeTtl(path, index.stretches);
+  for (const [recording, stretch] of index.stretches) {
+    const folder = join(path, NODE_FOLDER, `recording${recording}`);
+    if (!existsSync(join(folder, CONTINUOUS_FOLDER))) continue;
+    const { bytes, seconds } = setAside(disk, folder, stretch, actions);
+    lost.bytes += bytes;
+    lost.seconds += seconds;
+    if (stretch.structure !== undefined) {
+      restoreSmall(disk, join(folder, 'structure.oebin'), Buffer.from(stretch.structure), actions);
+    }
+    const numbers = sampleNumbersOf(stretch, index.session?.raw === 'stimuli');
+    restoreSmall(disk, join(folder, CONTINUOUS_FOLDER, 'sample_numbers.npy'), numbers, actions);
+    for (const [name, bytes] of Object.entries(ttl.get(recording) ?? {})) {
+      if (existsSync(join(folder, TTL_FOLDER))) restoreSmall(disk, join(folder, TTL_FOLDER, name), bytes, actions);
+    }
+  }
+  if (existsSync(join(path, 'reserve.bin'))) disk.remove(join(path, 'reserve.bin'));
+  const torn = index.damage.reduce((sum, { from, to }) => sum + to - from, 0);
+  const missing = index.missing.reduce((sum, { frames }) => sum + frames, 0);
+  const record: Recovered = {
+    wallMs: clock.wallMs(),
+    tornBytes: torn,
+    missingFrames: missing,
+    setAsideBytes: lost.bytes + looseBytes,
+    lostSeconds: lost.seconds,
+  };
+  const journal = new JournalWriter({ disk, folder: path }, index.next);
+  try {
+    journal.append('recovered', encodeJson(record));
+    journal.sync();
+  } finally {
+    journal.close();
+  }
+  if (torn > 0) actions.push(`${torn} bytes of the journal are no whole record and are passed over`);
+  if (missing > 0) actions.push(`${missing} records of the journal are missing`);
+  return { outcome: 'recovered', index: indexJournal(path), actions, lostSeconds: lost.seconds };
+}
+
+function restoreSmall(disk: Disk, path: string, bytes: Uint8Array | undefined, actions: string[]): void {
+  if (bytes === undefined || (existsSync(path) && Buffer.compare(readFileSync(path), bytes) === 0)) return;
+  writeSmallFile(disk, path, bytes);
+  actions.push(`${path} was written anew from the journal`);
+}
+
+/** Takes what stands after the last record that is whole, and was never promised, out of the journal. */
+function setLooseEndAside(disk: Disk, { looseEnd }: JournalIndex, actions: string[]): number {
+  if (looseEnd === undefined) return 0;
+  const { segment, offset } = looseEnd;
+  const { size } = statSync(segment);
+  moveTail(disk, { path: segment, from: offset, to: size, aside: `${segment}.unverified` });
+  actions.push(`${size - offset} bytes at the end of ${segment}, never promised to be safe, were moved beside it`);
+  return size - offset;
+}
+
+/** Takes samples after the last one that is vouched for out of continuous.dat, into a file beside it. */
+function setAside(
+  disk: Disk,
+  folder: string,
+  { started, chunks }: IndexedStretch,
+  actions: string[],
+): { readonly bytes: number; readonly seconds: number } {
+  const path = join(folder, CONTINUOUS_FOLDER, 'continuous.dat');
+  if (!existsSync(path)) return { bytes: 0, seconds: 0 };
+  const frameBytes = started.channels * 2;
+  const vouched = frameBytes * Math.max(0, ...chunks.map(({ firstFrame, frames }) => firstFrame + frames));
+  const { size } = statSync(path);
+  if (size <= vouched) {
+    const short = (vouched - size) / frameBytes / started.sampleRateHz;
+    if (short > 0) actions.push(`${path} ends ${short.toFixed(2)} s before the journal says`);
+    return { bytes: 0, seconds: short };
+  }
+  const aside = join(folder, CONTINUOUS_FOLDER, SET_ASIDE);
+  moveTail(disk, { path, from: vouched, to: size, aside });
+  const seconds = (size - vouched) / frameBytes / started.sampleRateHz;
+  actions.push(`${seconds.toFixed(2)} s that nobody vouches for were moved from ${path} to ${SET_ASIDE}`);
+  return { bytes: size - vouched, seconds };
+}
+
+interface Tail {
+  readonly path: string;
+  readonly from: number;
+  readonly to: number;
+  readonly aside: string;
+}
+
+/** Copies the end of a file into another, which is forced to the disk, and cuts it off. */
+function moveTail(disk: Disk, { path, from, to, aside }: Tail): void {
+  try {
+    const fd = openSync(path, 'r+');
+    try {
+      copyTail(disk, fd, { from, to, aside: freeName(aside) });
+      ftruncateSync(fd, from);
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+  } catch (cause) {
+    throw storageError('Cannot set aside what nobody vouches for', path, cause);
+  }
+}
+
+/** An earlier attempt that died before the cut has left its copy: it is kept. */
+function freeName(path: string): string {
+  let name = path;
+  for (let i = 2; existsSync(name); i++) name = `${path}.${i}`;
+  return name;
+}
+
+function copyTail(
+  disk: Disk,
+  fd: number,
+  { from, to, aside }: { readonly from: number; readonly to: number; readonly aside: string },
+): void {
+  const temporary = `${aside}.tmp`;
+  if (existsSync(temporary)) disk.remove(temporary);
+  const copy = new Appender(disk.create(temporary));
+  try {
+    const piece = Buffer.alloc(COPY_BYTES);
+    for (let at = from; at < to;) {
+      const count = readSync(fd, piece, 0, Math.min(piece.length, to - at), at);
+      if (count === 0) break;
+      copy.append(piece.subarray(0, count));
+      at += count;
+    }
+    copy.sync();
+  } finally {
+    copy.close();
+  }
+  disk.rename(temporary, aside);
+}

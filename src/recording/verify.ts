@@ -1,0 +1,142 @@
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { indexJournal, type IndexedStretch, type JournalIndex } from './journal/journal-index.js';
+import { describeTtl, sampleNumbersOf } from './raw/derived-columns.js';
+import { StretchReader } from './raw/stretch-reader.js';
+import { CONTINUOUS_FOLDER, NODE_FOLDER, TTL_FOLDER } from './raw/structure-oebin.js';
+import { findDamagedStates } from './source-state.js';
+import { runFolder } from './run-folder.js';
+
+/** Something in a recording that is not what was written. */
+export interface Problem {
+  readonly file: string;
+  readonly what: string;
+}
+
+/** What a check of a recording found. */
+export interface Verification {
+  readonly index: JournalIndex;
+  readonly problems: readonly Problem[];
+  /** What is no damage, and yet worth knowing. */
+  readonly remarks: readonly string[];
+  /** Chunks of raw samples, each held against its checksum, and their seconds. */
+  readonly chunks: number;
+  readonly rawSeconds: number;
+  readonly damagedSeconds: number;
+}
+
+/**
+ * Holds everything in a recording's folder against its checksums, and files that follow from the journal against it. Reads
+ * all, and writes nothing.
+ *
+ * @param onProgress is told which share of the raw samples is done
+ * @throws MeaError `bad-format` for a recording of a newer version; `storage` where the disk refuses
+ */
+export function verifyRecording(path: string, onProgress: (share: number) => void = () => undefined): Verification {
+  const index = indexJournal(path);
+  const problems: Problem[] = [];
+  const remarks: string[] = [];
+  index.damage.forEach(({ segment, from, to }, i) => {
+    // What a recovery has told of is told of again, and is no news.
+    if (i < index.knownDamage) remarks.push(`${segment}: bytes ${from} to ${to} are no whole record`);
+    else problems.push({ file: segment, what: `bytes ${from} to ${to} are no whole record` });
+  });
+  index.missing.forEach(({ segment, frames, fromSeq }, i) => {
+    const what = `${frames} records from number ${fromSeq} on are missing`;
+    if (i < index.knownMissing) remarks.push(`${segment}: ${what}`);
+    else problems.push({ file: segment, what });
+  });
+  if (index.end === 'open') {
+    problems.push({
+      file: path,
+      what: 'it was not ended: the last record is none of an end (meactl recover mends it)',
+    });
+  }
+  for (const { lostSeconds, missingFrames } of index.recovered) {
+    remarks.push(`recovered: ${lostSeconds.toFixed(2)} s of samples set aside, ${missingFrames} records missing`);
+  }
+  if (index.lost.events + index.lost.samples > 0) {
+    problems.push({
+      file: path,
+      what: `its writer lost ${index.lost.events} events and ${index.lost.samples} samples of each channel`,
+    });
+  }
+  compare(join(path, 'session.json'), index.sessionBytes, problems);
+  compare(join(path, 'probe.json'), index.probeBytes, problems);
+  for (const file of findDamagedStates(runFolder(path).state)) {
+    problems.push({ file, what: 'it is no state that was saved whole (the other of the two is used)' });
+  }
+  const raw = verifyRaw(path, index, { problems, onProgress });
+  return { index, problems, remarks, ...raw };
+}
+
+interface RawChecks {
+  readonly problems: Problem[];
+  readonly onProgress: (share: number) => void;
+}
+
+function verifyRaw(
+  path: string,
+  index: JournalIndex,
+  { problems, onProgress }: RawChecks,
+): Pick<Verification, 'chunks' | 'rawSeconds' | 'damagedSeconds'> {
+  const ttl = index.stretches.size > 0 ? describeTtl(path, index.stretches) : undefined;
+  let chunks = 0;
+  let rawSeconds = 0;
+  let damagedSeconds = 0;
+  let done = 0;
+  for (const [recording, stretch] of index.stretches) {
+    const folder = join(path, NODE_FOLDER, `recording${recording}`);
+    const { sampleRateHz } = stretch.started;
+    const { sound, bad } = verifyStretch(folder, stretch, problems);
+    chunks += sound + bad.length;
+    rawSeconds += stretch.chunks.reduce((sum, { frames }) => sum + frames, 0) / sampleRateHz;
+    for (const { firstFrame, frames } of bad) {
+      damagedSeconds += frames / sampleRateHz;
+      const from = (firstFrame / sampleRateHz).toFixed(1);
+      const to = ((firstFrame + frames) / sampleRateHz).toFixed(1);
+      problems.push({
+        file: join(folder, CONTINUOUS_FOLDER, 'continuous.dat'),
+        what: `the samples from ${from} to ${to} s are not those that were recorded`,
+      });
+    }
+    if (stretch.structure !== undefined) {
+      compare(join(folder, 'structure.oebin'), Buffer.from(stretch.structure), problems);
+    }
+    const numbers = sampleNumbersOf(stretch, index.session?.raw === 'stimuli');
+    compare(join(folder, CONTINUOUS_FOLDER, 'sample_numbers.npy'), numbers, problems);
+    for (const [name, bytes] of Object.entries(ttl?.get(recording) ?? {})) {
+      compare(join(folder, TTL_FOLDER, name), bytes, problems);
+    }
+    done += 1;
+    onProgress(done / index.stretches.size);
+  }
+  return { chunks, rawSeconds, damagedSeconds };
+}
+
+function verifyStretch(
+  folder: string,
+  stretch: IndexedStretch,
+  problems: Problem[],
+): { readonly sound: number; readonly bad: readonly IndexedStretch['chunks'][number][] } {
+  const path = join(folder, CONTINUOUS_FOLDER, 'continuous.dat');
+  if (!existsSync(path)) {
+    if (stretch.chunks.length > 0) problems.push({ file: path, what: 'it is not there' });
+    return { sound: 0, bad: stretch.chunks };
+  }
+  const frameBytes = stretch.started.channels * 2;
+  const told = frameBytes * Math.max(0, ...stretch.chunks.map(({ firstFrame, frames }) => firstFrame + frames));
+  const { size } = statSync(path);
+  if (size > told) problems.push({ file: path, what: `${size - told} bytes at its end are vouched for by no record` });
+  const reader = new StretchReader({ path, stretch, gainUvPerBit: 1, onDamaged: 'blind' });
+  reader.close();
+  return { sound: stretch.chunks.length - reader.damaged.length, bad: reader.damaged };
+}
+
+function compare(file: string, wanted: Uint8Array | undefined, problems: Problem[]): void {
+  if (wanted === undefined) return;
+  if (!existsSync(file)) problems.push({ file, what: 'it is not there' });
+  else if (Buffer.compare(readFileSync(file), wanted) !== 0) {
+    problems.push({ file, what: 'it is not what the journal says it was' });
+  }
+}
