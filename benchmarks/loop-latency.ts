@@ -5,12 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import type { LatencyFigures } from '../src/pipeline/events/latency-recorder.js';
-import { startRigWorker } from '../src/pipeline/worker/start-rig-worker.js';
-import { hertz, milliseconds } from '../protocols/units.js';
-import { createWideProfile } from '../tests/helpers/wide-profile.js';
+import { LOOP_CHANNELS as CHANNELS, openLoopRig, toNumbers } from './loop-rig.js';
 import { printLine, quantileOf } from './measure.js';
 
 // `npm run bench -- loop-latency [seconds]`: from a block of samples being given to the socket to the stimulus command
@@ -20,14 +17,10 @@ import { printLine, quantileOf } from './measure.js';
 // there is the machine's doing. Asked for: a median of 0.3 ms and a 99th percentile of 2 ms.
 
 const [seconds = 20] = process.argv.slice(2).map(Number);
-const CHANNELS = 64;
-const BLOCK_FRAMES = 20;
-const LEAD_MS = 20;
 const SETTLE_MS = 2500;
 const SLICE_MS = 3;
 const LIMITS = { p50Us: 300, p99Us: 2000 };
 const EDGES_US = [100, 150, 200, 250, 300, 400, 500, 750, 1000, 2000, 4000, 8000, 16_000];
-const DEVICE = fileURLToPath(new URL('../tests/programs/latency-device.js', import.meta.url));
 
 interface Run {
   readonly loopUs: readonly number[];
@@ -80,35 +73,8 @@ rmSync(folder, { recursive: true });
 process.exitCode = failed ? 1 : 0;
 
 async function measure(isBusy: boolean): Promise<Run> {
-  const device = spawn(process.execPath, [DEVICE, String(CHANNELS), String(LEAD_MS * 20)], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
-  const lines = createInterface({ input: device.stdout })[Symbol.asyncIterator]();
-  const address = String((await lines.next()).value);
-  const rig = await startRigWorker({
-    address,
-    client: 'loop latency',
-    driver: { mainStallMs: 2000, armedForMs: 1000, silenceMs: 2000 },
-    detector: { noise: { mode: 'adaptive', settleMs: 1000 }, artefacts: { mode: 'off' } },
-    streams: { rates: { intervalMs: milliseconds(100) }, traces: { samplesPerPoint: 200, pointsPerTrace: 10 } },
-    rules: [
-      {
-        name: 'every block',
-        when: {
-          electrodes: Array.from({ length: CHANNELS }, (_, electrode) => electrode),
-          withinMs: milliseconds(0),
-          minimum: 1,
-          refractoryMs: milliseconds(0.9),
-          maxPerSecond: 1000,
-          maxTriggers: 1e9,
-        },
-        pattern: { slot: 0, pulses: [] },
-        leadMs: milliseconds(LEAD_MS),
-        // The next command goes when the last one was answered: none queues, and as many are sent as fit.
-        maxUnanswered: 1,
-      },
-    ],
-  });
+  const loop = await openLoopRig();
+  const { rig } = loop;
   let lost = 0;
   let busy = 0;
   const disarmings: string[] = [];
@@ -119,18 +85,9 @@ async function measure(isBusy: boolean): Promise<Run> {
     if (event.type === 'stimulus-refused' && event.reason === 'busy') busy += 1;
     if (event.type === 'overrun') lost += event.blocks + event.spikeBatches + event.trials + event.others;
   });
-  const electrodes = rig.capabilities.stimulation!.electrodes;
-  const safetyProfile = createWideProfile(electrodes, {
-    maxStimuliPerSession: 1e9,
-    maxRateHz: hertz(1e4),
-    minIntervalMs: milliseconds(0.5),
-    maxDuty: 1,
-  });
-  const { profileHash } = await rig.configure({ blockFrames: BLOCK_FRAMES, safetyProfile });
-  await rig.start();
-  await rig.arm({ serialNumber: rig.capabilities.serialNumber, profileHash });
+  await loop.arm();
   await sleep(SETTLE_MS);
-  device.stdin.write('clear\n');
+  loop.clear();
   const { latency: before } = await rig.summary();
   const grid = startGrid(seconds * 1000);
   const native = nativeGrid === undefined ? undefined : collect(spawn(nativeGrid, [String(seconds * 1000)]));
@@ -144,14 +101,11 @@ async function measure(isBusy: boolean): Promise<Run> {
     }
   }
   if (disarmings.length > 0) throw new Error(`the device was disarmed in between: ${disarmings.join(', ')}`);
-  device.stdin.write('report\n');
-  const report: unknown = JSON.parse(String((await lines.next()).value));
+  const report = await loop.report();
   const { latency } = await rig.summary();
-  const ended = once(device, 'exit');
-  await rig.close();
-  await ended;
+  await loop.close();
   return {
-    ...readReport(report),
+    ...report,
     latency,
     blocks: latency.detect.count - before.detect.count,
     lost,
@@ -218,23 +172,6 @@ async function collect({ stdout }: ChildProcess): Promise<readonly number[]> {
   const late: number[] = [];
   for await (const line of createInterface({ input: stdout })) late.push(Number(line));
   return late;
-}
-
-function readReport(report: unknown): Pick<Run, 'loopUs' | 'refused' | 'heldUpMs' | 'longestHoldMs'> {
-  const read = (name: string): unknown => {
-    if (typeof report === 'object' && report !== null && name in report) return Reflect.get(report, name);
-    throw new Error(`the device told nothing of ${name}`);
-  };
-  return {
-    loopUs: toNumbers(read('latenciesUs')),
-    refused: Number(read('refused')),
-    heldUpMs: Number(read('heldUpMs')),
-    longestHoldMs: Number(read('longestHoldMs')),
-  };
-}
-
-function toNumbers(value: unknown): readonly number[] {
-  return Array.isArray(value) ? value.map(Number) : [];
 }
 
 function printTimes(name: string, us: readonly number[]): void {

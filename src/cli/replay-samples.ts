@@ -175,7 +175,15 @@ export function whyNotSamples(recording: OpenedRecording, records: readonly Ledg
   if (session.raw !== 'all') return `of its raw samples '${session.raw}' were kept, not all`;
   if (signals.length === 0) return 'it has no raw samples';
   if (records.length === 0) return 'it has no trials';
+  // The emulator was shown the trials before again, and its detector with it; those samples are not recorded twice.
+  if (session.provenance === 'emulated' && recording.index.stretches.size > 0 && isResumed(recording)) {
+    return 'it was resumed on the emulator, and what was shown again in between is not in it';
+  }
   return undefined;
+}
+
+function isResumed({ index }: OpenedRecording): boolean {
+  return [...index.stretches.values()].some(({ started }) => started.because === 'resumed');
 }
 
 /** @throws MeaError `usage` */

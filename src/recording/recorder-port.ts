@@ -15,6 +15,8 @@ export interface RecorderPort {
   readonly isLedgerWritten: boolean;
   /** The newest word of what is on the disk. */
   readonly saved: Extract<RecorderNotice, { readonly type: 'saved' }> | undefined;
+  /** Resolves when at most so many bytes are still on their way; for who can wait, as a device cannot. */
+  untilTaken(bytes: number): Promise<void>;
   /** Writes all, says that it is whole, and closes the files. Idempotent. @throws MeaError `storage` */
   close(): Promise<void>;
 }
@@ -71,6 +73,7 @@ export function toPort(
     get saved() {
       return saved;
     },
+    untilTaken: () => Promise.resolve(),
     close: () =>
       new Promise((resolve) => {
         recorder.close();
@@ -105,6 +108,7 @@ export function lazyPort(open: () => RecorderPort): RecorderPort {
     get saved() {
       return opened?.saved;
     },
+    untilTaken: (bytes) => opened?.untilTaken(bytes) ?? Promise.resolve(),
     close: () => opened?.close() ?? Promise.resolve(),
   };
 }

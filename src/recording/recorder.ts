@@ -31,7 +31,9 @@ export type RecorderNotice =
       readonly nextSample: number | null;
       /** False where raw samples are not among it. */
       readonly hasRaw: boolean;
+      /** Bytes of raw samples, and records of the journal. */
       readonly bytes: number;
+      readonly records: number;
       readonly atMs: number;
     }
   | { readonly type: 'disk-low'; readonly minutesLeft: number; readonly freeBytes: number }
@@ -262,6 +264,7 @@ export class Recorder {
       nextSample: next ?? null,
       hasRaw: this.#keepsRaw,
       bytes: this.#rawBytes,
+      records: this.#journal.seq,
       atMs: this.#syncedMs,
     });
     this.#lookAtDisk();
@@ -385,6 +388,12 @@ export class Recorder {
 
   #endStretch(because: RecordingStarted['because']): void {
     this.#restart = because;
+    const windows = this.#windows;
+    if (windows !== undefined) {
+      this.#guardRaw(() => {
+        for (const part of windows.end()) this.#keep(part);
+      });
+    }
     const stretch = this.#stretch;
     if (stretch === undefined || this.#windows !== undefined) return;
     this.sync();

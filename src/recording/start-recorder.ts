@@ -84,6 +84,7 @@ class ThreadedRecorder implements RecorderPort {
   #pending = 0;
   #dropped: { blocks: number; frames: number; fromSample: number; toSample: number } | undefined;
   #failure: MeaError | undefined;
+  #onTaken: (() => void) | undefined;
   #closed: Promise<void> | undefined;
   #end: { readonly error: MeaError | undefined } | undefined;
   saved: RecorderPort['saved'];
@@ -138,6 +139,14 @@ class ThreadedRecorder implements RecorderPort {
 
   put(type: 'latency' | 'model' | 'snippets', payload: Uint8Array): void {
     this.#put(ITEM[type], NO_NUMBERS, payload);
+  }
+
+  async untilTaken(bytes: number): Promise<void> {
+    while (this.#pending + this.#used > bytes && this.#failure === undefined) {
+      await new Promise<void>((resolve) => {
+        this.#onTaken = resolve;
+      });
+    }
   }
 
   close(): Promise<void> {
@@ -206,6 +215,7 @@ class ThreadedRecorder implements RecorderPort {
     switch (message.type) {
       case 'done':
         this.#pending -= message.bytes;
+        this.#onTaken?.();
         if (this.#spare.length < MAX_SPARE && message.buffer.byteLength === BATCH_BYTES)
           this.#spare.push(message.buffer);
         break;
@@ -227,13 +237,17 @@ class ThreadedRecorder implements RecorderPort {
 
   #onTold(notice: RecorderNotice): void {
     if (notice.type === 'saved') this.saved = notice;
-    if (notice.type === 'failed') this.#failure ??= notice.error;
+    if (notice.type === 'failed') {
+      this.#failure ??= notice.error;
+      this.#onTaken?.();
+    }
     this.#onNotice(notice);
   }
 
   #fail(error: MeaError): void {
     if (this.#failure !== undefined) return;
     this.#failure = error;
+    this.#onTaken?.();
     this.#onNotice({ type: 'failed', error });
   }
 }

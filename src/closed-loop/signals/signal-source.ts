@@ -343,9 +343,8 @@ class SignalSource implements DetectingSource {
   #onEvent(event: RigEvent): void {
     this.#rig.reportProgress();
     const { type } = event;
-    if (type === 'block') this.#moveTo(event.firstSample + event.frames);
-    // Where the blocks themselves stay with a worker.
-    else if (type === 'spikes') this.#moveTo(Math.max(this.#now, event.batch.to));
+    // Not by blocks: whether they are handed on, to be recorded, must change nothing.
+    if (type === 'spikes') this.#moveTo(Math.max(this.#now, event.batch.to));
     else if (type === 'stream-started') this.#beginAt(event.firstSample, this.#options.settleMs);
     else if (type === 'rested') {
       this.#rests += 1;

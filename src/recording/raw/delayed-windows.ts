@@ -44,6 +44,13 @@ export class DelayedWindows {
     return parts;
   }
 
+  /** No samples follow those that came. @returns what of them is to be kept */
+  end(): readonly SampleBlock[] {
+    const held = this.#held;
+    this.#held = [];
+    return held.flatMap((block) => this.#cut(block));
+  }
+
   #cut(block: SampleBlock): readonly SampleBlock[] {
     const end = block.firstSample + block.frames;
     while (this.#wanted.length > 0 && this.#wanted[0]!.to <= block.firstSample) this.#wanted.shift();
