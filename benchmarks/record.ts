@@ -2,8 +2,10 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
+import { openRandomStream } from '../protocols/random.js';
 import { hertz, sampleIndex } from '../protocols/units.js';
 import { recordEvent } from '../src/cli/record-events.js';
+import { systemClock } from '../src/clock.js';
 import { describeProbe } from '../src/recording/probe-file.js';
 import type { RecorderPort } from '../src/recording/recorder-port.js';
 import { startRecorder } from '../src/recording/start-recorder.js';
@@ -46,6 +48,7 @@ function newFolder(name: string): string {
 
 function openPort(folder: string, channels: number, onLost: () => void): Promise<RecorderPort> {
   return startRecorder({
+    clock: systemClock(),
     folder,
     session: {
       version: 1,
@@ -77,7 +80,8 @@ async function fill(
 ): Promise<{ readonly wallS: number; readonly lost: number }> {
   let lost = 0;
   const recorder = await openPort(folder, channels, () => (lost += 1));
-  const noise = new Int16Array(BLOCK_FRAMES * channels * 8).map(() => Math.round((Math.random() - 0.5) * 200));
+  const random = openRandomStream(1, 'noise');
+  const noise = new Int16Array(BLOCK_FRAMES * channels * 8).map(() => random.integer(200) - 100);
   const startMs = performance.now();
   for (let block = 0; block < (seconds * RATE_HZ) / BLOCK_FRAMES; block++) {
     const from = (block % 8) * BLOCK_FRAMES * channels;
@@ -92,7 +96,7 @@ async function fill(
 
 async function compareLoops(): Promise<void> {
   const ratios: number[] = [];
-  const all = { without: [] as number[], with: [] as number[] };
+  const all: Record<'without' | 'with', number[]> = { without: [], with: [] };
   for (let pair = 0; pair < pairs; pair++) {
     // In turns, and which is first in turns too.
     const order = pair % 2 === 0 ? (['without', 'with'] as const) : (['with', 'without'] as const);

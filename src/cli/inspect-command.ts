@@ -30,7 +30,7 @@ export async function infoCommand({ recording, json }: InspectCommand, io: CliIo
       blindFrames: signal.blind.reduce((sum, { from, to }) => sum + to - from, 0),
     }));
     if (json) {
-      const { configuration: _, ...about } = session;
+      const about = { ...session, configuration: undefined };
       const outcome = { version: 1, path: recording, session: about, ...summarise(index), raw };
       io.stdout(`${JSON.stringify(outcome)}\n`);
     } else {

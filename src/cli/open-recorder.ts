@@ -110,6 +110,7 @@ export function openRecorderHere(options: OpenRecorderOptions): RecorderPort {
 export function openRecorderThread(options: OpenRecorderOptions): Promise<RecorderPort> {
   const { folder, plan, continued } = options;
   return startRecorder({
+    clock: systemClock(),
     folder: folder.path,
     session: describeRecording(plan),
     probe: describeProbe(plan.rig.array),

@@ -1,5 +1,6 @@
 import type { Observable } from 'rxjs';
 import type { RigEvent } from '../pipeline/events/rig-event.js';
+import type { SpikeBatch } from '../pipeline/spike-batch.js';
 import { encodeSnippets } from '../recording/journal/snippets.js';
 import type { RecorderPort } from '../recording/recorder-port.js';
 
@@ -8,24 +9,17 @@ import type { RecorderPort } from '../recording/recorder-port.js';
  * responses of trials are in the ledger.
  */
 export function recordEvent(recorder: RecorderPort, event: RigEvent): void {
-  switch (event.type) {
-    case 'block':
-      recorder.block(event);
-      break;
-    case 'spikes':
-      if (event.batch.samples.length + event.batch.blind.from.length > 0) recorder.spikes(event.batch);
-      break;
-    case 'snippets':
-      recorder.put('snippets', encodeSnippets(event.batch));
-      break;
-    case 'windowed-response':
-    case 'spike-rates':
-    case 'trace':
-    case 'latency':
-      break;
-    default:
-      recorder.event(event);
-  }
+  const { type } = event;
+  if (type === 'block') recorder.block(event);
+  else if (type === 'spikes') recordSpikes(recorder, event.batch);
+  else if (type === 'snippets') recorder.put('snippets', encodeSnippets(event.batch));
+  else if (!LEFT_OUT.has(type)) recorder.event(event);
+}
+
+const LEFT_OUT: ReadonlySet<RigEvent['type']> = new Set(['windowed-response', 'spike-rates', 'trace', 'latency']);
+
+function recordSpikes(recorder: RecorderPort, batch: SpikeBatch): void {
+  if (batch.samples.length + batch.blind.from.length > 0) recorder.spikes(batch);
 }
 
 /** Records a rig's events from now on. */

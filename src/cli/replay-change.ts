@@ -28,7 +28,7 @@ export function changeRig(rig: Rig, changes: readonly string[]): Rig {
         wanted: `pipeline.KEY=VALUE with a key of ${Object.keys(rig.detection).join(', ')}`,
       });
     }
-    detection = { ...detection, [key]: parse(text) as unknown };
+    detection = { ...detection, [key]: parseValue(text) };
   }
   const checked = rigSchema.safeParse({ ...rig, detection });
   if (checked.success) return checked.data;
@@ -38,6 +38,11 @@ export function changeRig(rig: Rig, changes: readonly string[]): Rig {
     got: changes.join(', '),
     wanted: `${issue?.path.join('.') ?? '?'}: ${issue?.message ?? '?'}`,
   });
+}
+
+function parseValue(text: string): unknown {
+  const value: unknown = parse(text);
+  return value;
 }
 
 interface Change {
@@ -89,12 +94,8 @@ function withResponses(records: readonly LedgerRecord[], { trials }: SampleRepla
     const response = trials.responses[next];
     next += 1;
     if (record.type !== 'trial' || response === undefined) return record;
-    const { blindFraction: _, ...rest } = record;
-    return {
-      ...rest,
-      counts: Array.from(response.counts),
-      ...(response.blindFraction !== undefined && { blindFraction: Array.from(response.blindFraction) }),
-    };
+    const blindFraction = response.blindFraction ?? new Float32Array(response.counts.length);
+    return { ...record, counts: Array.from(response.counts), blindFraction: Array.from(blindFraction) };
   });
 }
 

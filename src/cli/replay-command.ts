@@ -2,7 +2,7 @@ import { createReplaySource } from '../../drivers/replay-source.js';
 import { isMeaError, MeaError } from '../../protocols/errors.js';
 import { milliseconds } from '../../protocols/units.js';
 import { systemClock } from '../clock.js';
-import { createComparingSink, type ComparingSink } from '../closed-loop/compare-ledger.js';
+import { createComparingSink, type ComparingSink, type LedgerDifference } from '../closed-loop/compare-ledger.js';
 import { toRecordedRun, type RecordedRun } from '../closed-loop/recorded-run.js';
 import { rigSchema, type Rig } from '../closed-loop/rig.js';
 import { runExperiment } from '../closed-loop/run-experiment.js';
@@ -50,7 +50,8 @@ export async function replayCommand(command: ReplayCommand, io: CliIo): Promise<
       io.stdout(describeChange({ recorded, samples, changes }, command.json));
       return EXIT.done;
     }
-    return await compareRun({ recorded, run, samples, reason }, command, io);
+    const hasVoltages = recording.session.gainUvPerBit !== undefined;
+    return await compareRun({ recorded, run, samples, reason, hasVoltages }, command, io);
   } finally {
     await recording.close();
   }
@@ -70,39 +71,55 @@ interface Comparison {
   readonly recorded: RecordedExperiment;
   readonly run: RecordedRun;
   readonly samples: SampleReplay | undefined;
+  /** Why its samples were not looked at again. */
   readonly reason: string | undefined;
+  readonly hasVoltages: boolean;
 }
 
-async function compareRun(
-  { recorded, run, samples, reason }: Comparison,
-  command: ReplayCommand,
-  io: CliIo,
-): Promise<ExitCode> {
+async function compareRun(comparison: Comparison, command: ReplayCommand, io: CliIo): Promise<ExitCode> {
+  const { recorded, run, samples } = comparison;
   const sink = createComparingSink(run.records);
   const refusal = await repeat(recorded, { ...run, trials: samples?.trials ?? run.trials }, { sink, io });
   const difference = io.signal.aborted ? sink.difference() : sink.finish(refusal);
   const { tornBytes } = recorded.ledger;
   const complete = run.records.at(-1)?.type === 'experiment-ended';
   const trials = run.trials.responses.length;
-  if (command.json) {
-    const spikes = samples === undefined ? null : samples.spikes;
-    const outcome = { version: 1, records: sink.compared(), trials, complete, tornBytes, samples: spikes };
-    io.stdout(`${JSON.stringify({ ...outcome, difference: difference ?? null })}\n`);
-  } else {
-    io.stdout(samples === undefined ? `from the recorded responses: ${reason}\n` : describeSpikes(samples));
-    if (difference === undefined) {
-      const extent = complete ? '' : ' (the recording does not reach the end of its experiment)';
-      io.stdout(`no difference: ${sink.compared()} records, ${trials} trials repeat exactly${extent}\n`);
-    } else {
-      const { where, field, recorded: was, repeated } = difference;
-      const what = field === '' ? 'the record' : field;
-      io.stdout(`first difference at ${where}: ${what}\n  recorded: ${was}\n  repeated: ${repeated}\n`);
-    }
-  }
+  const outcome = { compared: sink.compared(), trials, complete, tornBytes, difference };
+  io.stdout(command.json ? toJson(outcome, samples) : describeOutcome(outcome, comparison));
   if (tornBytes > 0) io.stderr(`meactl: the last record of the recording was cut off (${tornBytes} bytes)\n`);
   if (io.signal.aborted) return EXIT.interrupted;
   if (difference !== undefined || samples?.spikes.difference !== undefined) return EXIT.failed;
   return tornBytes > 0 || (samples?.unseen ?? 0) > 0 ? EXIT.dataLost : EXIT.done;
+}
+
+interface Outcome {
+  readonly compared: number;
+  readonly trials: number;
+  /** The recording reaches the end of its experiment. */
+  readonly complete: boolean;
+  readonly tornBytes: number;
+  readonly difference: LedgerDifference | undefined;
+}
+
+function toJson({ compared, difference, ...rest }: Outcome, samples: SampleReplay | undefined): string {
+  const spikes = samples === undefined ? null : samples.spikes;
+  const outcome = { version: 1, records: compared, ...rest, samples: spikes, difference: difference ?? null };
+  return `${JSON.stringify(outcome)}\n`;
+}
+
+function describeOutcome(
+  { compared, trials, complete, difference }: Outcome,
+  { samples, reason, hasVoltages }: Comparison,
+): string {
+  const why = hasVoltages ? `from the recorded responses: ${reason}\n` : '';
+  const seen = samples === undefined ? why : describeSpikes(samples);
+  if (difference === undefined) {
+    const extent = complete ? '' : ' (the recording does not reach the end of its experiment)';
+    return `${seen}no difference: ${compared} records, ${trials} trials repeat exactly${extent}\n`;
+  }
+  const { where, field, recorded, repeated } = difference;
+  const what = field === '' ? 'the record' : field;
+  return `${seen}first difference at ${where}: ${what}\n  recorded: ${recorded}\n  repeated: ${repeated}\n`;
 }
 
 function describeSpikes({ spikes, seconds, unseen }: Pick<SampleReplay, 'spikes' | 'seconds' | 'unseen'>): string {

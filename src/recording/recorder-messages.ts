@@ -7,6 +7,8 @@ export interface RecorderThreadData extends Pick<
   'folder' | 'session' | 'probe' | 'continued' | 'syncMs' | 'reserveBytes'
 > {
   readonly isRecorder: true;
+  /** Wall time less the host's time, in ms. */
+  readonly wallOffsetMs: number;
 }
 
 /** True for what `startRecorder` starts a thread with. */

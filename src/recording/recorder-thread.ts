@@ -1,9 +1,11 @@
 import { parentPort, workerData } from 'node:worker_threads';
+import { z } from 'zod';
 import { isMeaError, MeaError } from '../../protocols/errors.js';
 import { sampleIndex } from '../../protocols/units.js';
 import { toWireError } from '../../protocols/wire-error.js';
 import { systemDisk } from './disk/disk.js';
-import { decodeSpikes } from './journal/payloads.js';
+import { decodeJson, decodeSpikes } from './journal/payloads.js';
+import { hostMs } from './host-time.js';
 import { Recorder } from './recorder.js';
 import {
   isRecorderThreadData,
@@ -22,6 +24,7 @@ if (port === null || !isRecorderThreadData(data)) {
 const post = (message: FromRecorder, transfer: readonly ArrayBuffer[] = []): void => {
   port.postMessage(message, [...transfer]);
 };
+const typedSchema = z.looseObject({ type: z.string() });
 /** What is due is done at least so often, also when nothing comes. */
 const TICK_MS = 50;
 let recorder: Recorder | undefined;
@@ -29,7 +32,7 @@ try {
   recorder = new Recorder({
     ...data,
     disk: systemDisk(),
-    clock: { wallMs: () => Date.now(), monotonicMs: () => performance.now() },
+    clock: { wallMs: () => data.wallOffsetMs + hostMs(), monotonicMs: hostMs },
     onNotice: (notice) => {
       post({
         type: 'notice',
@@ -102,7 +105,7 @@ function carryOut(into: Recorder, { kind, numbers, payload }: Item): void {
       break;
     case ITEM.event:
     case ITEM.overrun:
-      into.event(JSON.parse(new TextDecoder().decode(payload)) as { readonly type: string });
+      into.event(decodeJson(payload, typedSchema, 'the way to the recorder'));
       break;
     case ITEM.ledger:
       into.ledger(payload);

@@ -116,7 +116,7 @@ export class Recorder {
   #isLow = false;
   #failure: MeaError | undefined;
   #isClosed = false;
-  #lost = { events: 0, samples: 0 };
+  readonly #lost = { events: 0, samples: 0 };
 
   /** @throws MeaError `storage` */
   constructor(options: RecorderOptions) {

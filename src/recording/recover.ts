@@ -25,6 +25,12 @@ export interface Recovery {
   readonly lostSeconds: number;
 }
 
+interface Mending {
+  readonly disk: Disk;
+  /** What was done. */
+  readonly actions: string[];
+}
+
 /** Samples that no record vouches for are put here, beside the others. */
 const SET_ASIDE = 'continuous.unverified.dat';
 const COPY_BYTES = 2 ** 20;
@@ -54,25 +60,26 @@ export function recoverRecording(
   }
   if (found.end !== 'open') return { outcome: 'whole', index: found, actions: [], lostSeconds: 0 };
   const actions: string[] = [];
+  const mending: Mending = { disk, actions };
   const looseBytes = setLooseEndAside(disk, found, actions);
   const index = looseBytes > 0 ? indexJournal(path) : found;
-  restoreSmall(disk, join(path, 'session.json'), index.sessionBytes, actions);
-  restoreSmall(disk, join(path, 'probe.json'), index.probeBytes, actions);
+  restoreSmall(mending, join(path, 'session.json'), index.sessionBytes);
+  restoreSmall(mending, join(path, 'probe.json'), index.probeBytes);
   const lost = { bytes: 0, seconds: 0 };
   const ttl = describeTtl(path, index.stretches);
   for (const [recording, stretch] of index.stretches) {
     const folder = join(path, NODE_FOLDER, `recording${recording}`);
     if (!existsSync(join(folder, CONTINUOUS_FOLDER))) continue;
-    const { bytes, seconds } = setAside(disk, folder, stretch, actions);
+    const { bytes, seconds } = setAside(mending, folder, stretch);
     lost.bytes += bytes;
     lost.seconds += seconds;
     if (stretch.structure !== undefined) {
-      restoreSmall(disk, join(folder, 'structure.oebin'), Buffer.from(stretch.structure), actions);
+      restoreSmall(mending, join(folder, 'structure.oebin'), Buffer.from(stretch.structure));
     }
     const numbers = sampleNumbersOf(stretch, index.session?.raw === 'stimuli');
-    restoreSmall(disk, join(folder, CONTINUOUS_FOLDER, 'sample_numbers.npy'), numbers, actions);
+    restoreSmall(mending, join(folder, CONTINUOUS_FOLDER, 'sample_numbers.npy'), numbers);
     for (const [name, bytes] of Object.entries(ttl.get(recording) ?? {})) {
-      if (existsSync(join(folder, TTL_FOLDER))) restoreSmall(disk, join(folder, TTL_FOLDER, name), bytes, actions);
+      if (existsSync(join(folder, TTL_FOLDER))) restoreSmall(mending, join(folder, TTL_FOLDER, name), bytes);
     }
   }
   if (existsSync(join(path, 'reserve.bin'))) disk.remove(join(path, 'reserve.bin'));
@@ -97,7 +104,7 @@ export function recoverRecording(
   return { outcome: 'recovered', index: indexJournal(path), actions, lostSeconds: lost.seconds };
 }
 
-function restoreSmall(disk: Disk, path: string, bytes: Uint8Array | undefined, actions: string[]): void {
+function restoreSmall({ disk, actions }: Mending, path: string, bytes: Uint8Array | undefined): void {
   if (bytes === undefined || (existsSync(path) && Buffer.compare(readFileSync(path), bytes) === 0)) return;
   writeSmallFile(disk, path, bytes);
   actions.push(`${path} was written anew from the journal`);
@@ -115,10 +122,9 @@ function setLooseEndAside(disk: Disk, { looseEnd }: JournalIndex, actions: strin
 
 /** Takes samples after the last one that is vouched for out of continuous.dat, into a file beside it. */
 function setAside(
-  disk: Disk,
+  { disk, actions }: Mending,
   folder: string,
   { started, chunks }: IndexedStretch,
-  actions: string[],
 ): { readonly bytes: number; readonly seconds: number } {
   const path = join(folder, CONTINUOUS_FOLDER, 'continuous.dat');
   if (!existsSync(path)) return { bytes: 0, seconds: 0 };

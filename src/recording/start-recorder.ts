@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import type { Clock } from '../../protocols/clock.js';
 import { MeaError } from '../../protocols/errors.js';
 import type { SampleBlock } from '../../protocols/sample-block.js';
 import { fromWireError } from '../../protocols/wire-error.js';
@@ -11,11 +12,13 @@ import {
   type RecorderThreadData,
   type ToRecorder,
 } from './recorder-messages.js';
+import { hostMs } from './host-time.js';
 import type { RecorderPort } from './recorder-port.js';
 import type { RecorderNotice, RecorderOptions } from './recorder.js';
 
 /** What a recorder in a thread of its own is started with. */
 export interface RecorderThreadOptions extends Omit<RecorderOptions, 'disk' | 'clock' | 'ledgerBatch'> {
+  readonly clock: Pick<Clock, 'wallMs'>;
   /** Bytes that may be on their way to the thread; samples that come while there are more are dropped and told. 2^28 by default. */
   readonly maxPendingBytes?: number | undefined;
 }
@@ -36,6 +39,7 @@ export async function startRecorder(options: RecorderThreadOptions): Promise<Rec
   const { folder, session, probe, continued, syncMs, reserveBytes, onNotice, maxPendingBytes = 2 ** 28 } = options;
   const workerData = {
     isRecorder: true,
+    wallOffsetMs: options.clock.wallMs() - hostMs(),
     folder,
     session,
     probe,
@@ -187,7 +191,7 @@ class ThreadedRecorder implements RecorderPort {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (this.#used > 0) {
-      const bytes = this.#batch.buffer as ArrayBuffer;
+      const { buffer: bytes } = this.#batch;
       this.#pending += this.#used;
       this.#worker.postMessage({ type: 'batch', bytes, used: this.#used } satisfies ToRecorder, [bytes]);
       this.#used = 0;

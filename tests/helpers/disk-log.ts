@@ -144,7 +144,10 @@ export function losePower(operations: readonly DiskOperation[], random: () => nu
         if ((syncedUpTo.get(operation.file) ?? -1) > i) kept.push(operation);
         else if (random() < 0.5) loose.push({ at: random(), operation: tear(operation, random) });
         break;
-      default:
+      case 'folder':
+      case 'remove':
+      case 'sync':
+      case 'sync-folder':
         kept.push(operation);
     }
   });

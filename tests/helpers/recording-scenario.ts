@@ -129,7 +129,8 @@ export function recordScenario(
 function stimulate(recorder: Recorder, id: number, sample: number): void {
   const event = { type: 'stimulus-scheduled', stimulusId: id, sample, durationSamples: 3, electrodes: [0] };
   recorder.event(event);
-  recorder.event({ type: 'stimulus-delivered', stimulusId: id, sample, electrodes: [0] } as { readonly type: string });
+  const delivered = { type: 'stimulus-delivered', stimulusId: id, sample, electrodes: [0] };
+  recorder.event(delivered);
 }
 
 /** What could be read of a recording. */

@@ -33,13 +33,16 @@ export const FRAME_TYPES = {
 
 export type FrameType = keyof typeof FRAME_TYPES;
 
-const NAMES = new Map<number, FrameType>(
-  (Object.keys(FRAME_TYPES) as FrameType[]).map((name) => [FRAME_TYPES[name], name]),
-);
+const NAMES: ReadonlyMap<number, string> = new Map(Object.entries(FRAME_TYPES).map(([name, code]) => [code, name]));
 
 /** Name of a type's number; undefined for one that this version does not know. */
 export function frameTypeOf(code: number): FrameType | undefined {
-  return NAMES.get(code);
+  const name = NAMES.get(code);
+  return name !== undefined && isFrameType(name) ? name : undefined;
+}
+
+function isFrameType(name: string): name is FrameType {
+  return Object.hasOwn(FRAME_TYPES, name);
 }
 
 /** Writes one frame into `out` at `offset`. @returns the offset after it */

@@ -5,6 +5,7 @@ import { sessionFileSchema, type SessionFile } from '../session-file.js';
 import { z } from 'zod';
 import {
   chunkSchema,
+  countSpikes,
   decodeJson,
   gapSchema,
   recordingStartedSchema,
@@ -17,7 +18,16 @@ import {
   type Recovered,
   type SyncMark,
 } from './payloads.js';
-import { listSegments, scanJournal, segmentNumber, type DamagedBytes, type MissingFrames } from './scan-journal.js';
+import type { FrameType } from './frame.js';
+import {
+  listSegments,
+  scanJournal,
+  segmentNumber,
+  type DamagedBytes,
+  type JournalItem,
+  type MissingFrames,
+  type ScannedFrame,
+} from './scan-journal.js';
 
 const structureSchema = z.object({ recording: z.int().min(1), text: z.string() });
 
@@ -68,131 +78,133 @@ export interface JournalIndex {
  * @throws MeaError `bad-format` for a record that is whole and makes no sense, or is of a newer version
  */
 export function indexJournal(folder: string): JournalIndex {
-  const counts = { ledger: 0, trials: 0, spikes: 0, events: 0, models: 0, snippets: 0 };
-  const stretches = new Map<number, IndexedStretch>();
-  const damage: DamagedBytes[] = [];
-  const missing: MissingFrames[] = [];
-  const recovered: Recovered[] = [];
-  let session: SessionFile | undefined;
-  let sessionBytes: Uint8Array | undefined;
-  let probeBytes: Uint8Array | undefined;
-  let lastSync: SyncMark | undefined;
-  let newestLatency: LatencyRecord | undefined;
-  let end: RecordingEnd = 'open';
-  let lost = { events: 0, samples: 0 };
-  let frames = 0;
-  let seq = 0;
-  let known = { damage: 0, missing: 0 };
+  const builder = new IndexBuilder();
+  for (const item of scanJournal(folder)) builder.take(item);
+  return builder.finish(folder);
+}
+
+/** What has been read of a journal so far. A class because it grows with each frame. */
+class IndexBuilder {
+  readonly #counts = { ledger: 0, trials: 0, spikes: 0, events: 0, models: 0, snippets: 0 };
+  readonly #stretches = new Map<number, IndexedStretch>();
+  readonly #damage: DamagedBytes[] = [];
+  readonly #missing: MissingFrames[] = [];
+  readonly #recovered: Recovered[] = [];
   /** Each place where something is missing, and how many words of safety follow it. */
-  const holes: { readonly segment: string; readonly offset: number; syncs: number }[] = [];
-  for (const item of scanJournal(folder)) {
+  #holes: { readonly segment: string; readonly offset: number; syncs: number }[] = [];
+  #known = { damage: 0, missing: 0 };
+  #session: SessionFile | undefined;
+  #sessionBytes: Uint8Array | undefined;
+  #probeBytes: Uint8Array | undefined;
+  #lastSync: SyncMark | undefined;
+  #newestLatency: LatencyRecord | undefined;
+  #end: RecordingEnd = 'open';
+  #lost = { events: 0, samples: 0 };
+  #frames = 0;
+  #seq = 0;
+
+  take(item: JournalItem): void {
     if (item.type === 'damage') {
-      damage.push(item);
-      holes.push({ segment: item.segment, offset: item.from, syncs: 0 });
-      // Torn bytes after the last word are no new word.
-      continue;
-    }
-    if (item.type === 'missing') {
-      missing.push(item);
-      holes.push({ segment: item.segment, offset: item.offset, syncs: 0 });
-      continue;
-    }
-    const { payload } = item;
-    const where = `${item.segment}, byte ${item.offset}`;
-    frames += 1;
-    seq = item.seq + 1;
-    end = 'open';
-    switch (item.name) {
-      case 'session':
-        sessionBytes = new Uint8Array(payload);
-        session = decodeJson(payload, sessionFileSchema, where);
-        break;
-      case 'probe':
-        probeBytes = new Uint8Array(payload);
-        break;
-      case 'structure': {
-        const { recording, text } = decodeJson(payload, structureSchema, where);
-        const stretch = stretches.get(recording);
-        if (stretch !== undefined) stretch.structure = text;
-        break;
-      }
-      case 'recording-started': {
-        const started = decodeJson(payload, recordingStartedSchema, where);
-        stretches.set(started.recording, { started, chunks: [], gaps: [], structure: undefined });
-        break;
-      }
-      case 'chunk': {
-        const chunk = decodeJson(payload, chunkSchema, where);
-        let stretch = stretches.get(chunk.recording);
-        if (stretch === undefined && session !== undefined) {
-          // The record of its beginning is gone: what it said follows from the chunk.
-          stretch = { started: inferStart(chunk, session), chunks: [], gaps: [], structure: undefined };
-          stretches.set(chunk.recording, stretch);
-        }
-        stretch?.chunks.push(chunk);
-        break;
-      }
-      case 'gap': {
-        const gap = decodeJson(payload, gapSchema, where);
-        stretches.get(gap.recording)?.gaps.push(gap);
-        break;
-      }
-      case 'ledger':
-        counts.ledger += 1;
-        if (isTrial(payload)) counts.trials += 1;
-        break;
-      case 'latency':
-        newestLatency = decodeJson(payload, latencyRecordSchema, where);
-        break;
-      case 'spikes':
-        counts.spikes += new DataView(payload.buffer, payload.byteOffset, payload.length).getUint32(16, true);
-        break;
-      case 'event':
-        counts.events += 1;
-        break;
-      case 'model':
-        counts.models += 1;
-        break;
-      case 'snippets':
-        counts.snippets += 1;
-        break;
-      case 'sync':
-        lastSync = decodeJson(payload, syncSchema, where);
-        for (const hole of holes) hole.syncs += 1;
-        break;
-      case 'clean-stop':
-        ({ lost } = decodeJson(payload, stopSchema, where));
-        end = 'clean';
-        break;
-      case 'recovered':
-        recovered.push(decodeJson(payload, recoveredSchema, where));
-        if (isToldBy(recovered.at(-1)!, damage, missing)) known = { damage: damage.length, missing: missing.length };
-        holes.length = 0;
-        end = 'recovered';
-        break;
+      this.#damage.push(item);
+      this.#holes.push({ segment: item.segment, offset: item.from, syncs: 0 });
+    } else if (item.type === 'missing') {
+      this.#missing.push(item);
+      this.#holes.push({ segment: item.segment, offset: item.offset, syncs: 0 });
+    } else {
+      this.#frames += 1;
+      this.#seq = item.seq + 1;
+      this.#end = 'open';
+      if (!this.#takeRaw(item)) this.#takeOther(item);
     }
   }
-  const last = listSegments(folder).at(-1);
-  return {
-    folder,
-    session,
-    sessionBytes,
-    probeBytes,
-    stretches,
-    frames,
-    counts,
-    lastSync,
-    end,
-    recovered,
-    lost,
-    damage,
-    missing,
-    knownDamage: known.damage,
-    knownMissing: known.missing,
-    looseEnd: holes.find(({ segment, syncs }) => segment === last && syncs <= 1),
-    next: { segment: last === undefined ? 0 : segmentNumber(last) + 1, seq },
-    newestLatency,
-  };
+
+  finish(folder: string): JournalIndex {
+    const last = listSegments(folder).at(-1);
+    return {
+      folder,
+      session: this.#session,
+      sessionBytes: this.#sessionBytes,
+      probeBytes: this.#probeBytes,
+      stretches: this.#stretches,
+      frames: this.#frames,
+      counts: this.#counts,
+      lastSync: this.#lastSync,
+      end: this.#end,
+      recovered: this.#recovered,
+      lost: this.#lost,
+      damage: this.#damage,
+      missing: this.#missing,
+      knownDamage: this.#known.damage,
+      knownMissing: this.#known.missing,
+      looseEnd: this.#holes.find(({ segment, syncs }) => segment === last && syncs <= 1),
+      next: { segment: last === undefined ? 0 : segmentNumber(last) + 1, seq: this.#seq },
+      newestLatency: this.#newestLatency,
+    };
+  }
+
+  /** @returns false for a frame that does not tell of raw samples */
+  #takeRaw({ name, payload, segment, offset }: ScannedFrame): boolean {
+    const where = `${segment}, byte ${offset}`;
+    if (name === 'structure') {
+      const { recording, text } = decodeJson(payload, structureSchema, where);
+      const stretch = this.#stretches.get(recording);
+      if (stretch !== undefined) stretch.structure = text;
+    } else if (name === 'recording-started') {
+      const started = decodeJson(payload, recordingStartedSchema, where);
+      this.#stretches.set(started.recording, { started, chunks: [], gaps: [], structure: undefined });
+    } else if (name === 'chunk') this.#takeChunk(decodeJson(payload, chunkSchema, where));
+    else if (name === 'gap') {
+      const gap = decodeJson(payload, gapSchema, where);
+      this.#stretches.get(gap.recording)?.gaps.push(gap);
+    } else return false;
+    return true;
+  }
+
+  #takeChunk(chunk: RawChunk): void {
+    let stretch = this.#stretches.get(chunk.recording);
+    if (stretch === undefined && this.#session !== undefined) {
+      // The record of its beginning is gone: what it said follows from the chunk.
+      stretch = { started: inferStart(chunk, this.#session), chunks: [], gaps: [], structure: undefined };
+      this.#stretches.set(chunk.recording, stretch);
+    }
+    stretch?.chunks.push(chunk);
+  }
+
+  #takeOther({ name, payload, segment, offset }: ScannedFrame): void {
+    const where = `${segment}, byte ${offset}`;
+    const counts = this.#counts;
+    if (name === 'session') {
+      this.#sessionBytes = new Uint8Array(payload);
+      this.#session = decodeJson(payload, sessionFileSchema, where);
+    } else if (name === 'probe') this.#probeBytes = new Uint8Array(payload);
+    else if (name === 'ledger') {
+      counts.ledger += 1;
+      if (isTrial(payload)) counts.trials += 1;
+    } else if (name === 'spikes') counts.spikes += countSpikes(payload);
+    else if (name === 'event') counts.events += 1;
+    else if (name === 'model') counts.models += 1;
+    else if (name === 'snippets') counts.snippets += 1;
+    else if (name === 'latency') this.#newestLatency = decodeJson(payload, latencyRecordSchema, where);
+    else this.#takeEnd(name, payload, where);
+  }
+
+  #takeEnd(name: FrameType, payload: Uint8Array, where: string): void {
+    if (name === 'sync') {
+      this.#lastSync = decodeJson(payload, syncSchema, where);
+      for (const hole of this.#holes) hole.syncs += 1;
+    } else if (name === 'clean-stop') {
+      this.#lost = decodeJson(payload, stopSchema, where).lost;
+      this.#end = 'clean';
+    } else if (name === 'recovered') {
+      const told = decodeJson(payload, recoveredSchema, where);
+      this.#recovered.push(told);
+      if (isToldBy(told, this.#damage, this.#missing)) {
+        this.#known = { damage: this.#damage.length, missing: this.#missing.length };
+      }
+      this.#holes = [];
+      this.#end = 'recovered';
+    }
+  }
 }
 
 function inferStart(chunk: RawChunk, { channels, sampleRateHz }: SessionFile): RecordingStarted {

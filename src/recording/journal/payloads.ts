@@ -39,6 +39,12 @@ export function encodeSpikes(spikes: SpikesPayload): Uint8Array {
   return bytes;
 }
 
+/** Spikes in a record, without reading them. */
+export function countSpikes(payload: Uint8Array): number {
+  if (payload.length < SPIKES_HEAD_BYTES) return 0;
+  return new DataView(payload.buffer, payload.byteOffset, payload.length).getUint32(16, true);
+}
+
 /** @throws MeaError `bad-format` */
 export function decodeSpikes(payload: Uint8Array, where: string): SpikesPayload {
   const view = new DataView(payload.buffer, payload.byteOffset, payload.length);

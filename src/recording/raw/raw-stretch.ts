@@ -175,14 +175,14 @@ export class RawStretch {
   commit(): void {
     this.#numbers.commit();
     if (this.#events === undefined) return;
-    for (const column of Object.values(this.#events)) column.commit();
+    for (const column of columnsOf(this.#events)) column.commit();
   }
 
   close(): void {
     this.#data.close();
     this.#numbers.close();
     if (this.#events === undefined) return;
-    for (const column of Object.values(this.#events)) column.close();
+    for (const column of columnsOf(this.#events)) column.close();
   }
 
   #breakChunk(firstSample: number): void {
@@ -240,4 +240,8 @@ export class RawStretch {
       throw storageError('Cannot begin the columns of stimuli', ttl, cause);
     }
   }
+}
+
+function columnsOf({ numbers, times, states, words }: EventColumns): readonly NpyColumn[] {
+  return [numbers, times, states, words];
 }
