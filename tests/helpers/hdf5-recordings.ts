@@ -30,7 +30,11 @@ function fill(group: Group, { attributes = {}, items = {} }: Hdf5Content): void 
 }
 
 /** A dataset without chunks. */
-export function plain(data: GuessableDataTypes, shape?: readonly number[], attributes: Hdf5Content['attributes'] = {}): Write {
+export function plain(
+  data: GuessableDataTypes,
+  shape?: readonly number[],
+  attributes: Hdf5Content['attributes'] = {},
+): Write {
   return (group, name) => {
     const dataset = group.create_dataset({ name, data, ...(shape !== undefined && { shape: [...shape] }) });
     for (const [key, value] of Object.entries(attributes)) {
@@ -47,11 +51,23 @@ export function chunked(data: GuessableDataTypes, shape: readonly number[], chun
   };
 }
 
+/** Columns of compound values. */
+type Columns = Readonly<Record<string, Int32Array | Float32Array | Float64Array | BigInt64Array | readonly string[]>>;
+
 /** Compound values, by the columns of their members. */
-export function table(columns: Readonly<Record<string, GuessableDataTypes>>): Write {
+export function table(columns: Columns): Write {
+  const dtype = Object.entries(columns).map(([key, column]): [string, string] => [key, dtypeOf(column)]);
   return (group, name) => {
-    group.create_dataset({ name, data: new Map(Object.entries(columns)) });
+    group.create_dataset({ name, data: new Map(Object.entries(columns)), dtype });
   };
+}
+
+/** Texts of a length that does not change: the library writes no others into compound values. */
+function dtypeOf(column: Columns[string]): string {
+  if (column instanceof Int32Array) return '<i';
+  if (column instanceof Float32Array) return '<f';
+  if (column instanceof Float64Array) return '<d';
+  return column instanceof BigInt64Array ? '<q' : 'S16';
 }
 
 /** A link into another file. */
@@ -64,5 +80,18 @@ export function externalLink(file: string, target: string): Write {
 export function softLink(target: string): Write {
   return (group, name) => {
     group.create_soft_link(target, name);
+  };
+}
+
+/** A dataset that claims to be larger than the values, in its first dimension, that were written into it. */
+export function grown(
+  data: Int16Array | Int32Array | Float64Array,
+  chunks: readonly number[],
+  shape: readonly number[],
+): Write {
+  return (group, name) => {
+    const written = shape.map((size, axis) => (axis === 0 ? data.length : size));
+    const maxshape = shape.map(() => null);
+    group.create_dataset({ name, data, shape: written, maxshape, chunks: [...chunks] }).resize([...shape]);
   };
 }

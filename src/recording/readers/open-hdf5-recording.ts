@@ -1,5 +1,6 @@
 import { MeaError } from '../../../protocols/errors.js';
 import type { RecordedFile } from '../../../protocols/recording/recorded-file.js';
+import { OUTSIDE } from './hdf5/dataset-reading.js';
 import { Hdf5File, type Hdf5FileOptions } from './hdf5/hdf5-file.js';
 import { readMaxwell } from './maxwell/open-maxwell.js';
 import { readMcs } from './mcs/open-mcs.js';
@@ -14,16 +15,19 @@ import { readWaverepo } from './waverepo.js';
 export async function openHdf5Recording(path: string, options: Hdf5FileOptions): Promise<RecordedFile> {
   const file = await Hdf5File.open(path, options);
   try {
-    return await readKnown(file);
+    const entries = await file.list('/');
+    const outside = entries.filter(({ type }) => type === 'outside').map(({ name }) => `/${name} ${OUTSIDE}`);
+    const names = entries.map(({ name }) => name);
+    const recording = await readKnown(file, names);
+    return { ...recording, unread: [...recording.unread, ...outside] };
   } catch (error) {
     await file.close();
     throw error;
   }
 }
 
-async function readKnown(file: Hdf5File): Promise<RecordedFile> {
+async function readKnown(file: Hdf5File, names: readonly string[]): Promise<RecordedFile> {
   const attributes = await file.attributes('/');
-  const names = (await file.list('/')).map(({ name }) => name);
   const has = (...wanted: string[]): boolean => wanted.every((name) => names.includes(name));
   if ('nwb_version' in attributes) return readNwb(file);
   if ('McsHdf5ProtocolVersion' in attributes && has('Data')) return readMcs(file);

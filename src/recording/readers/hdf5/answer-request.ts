@@ -1,4 +1,4 @@
-import { Dataset, Group, type File } from 'h5wasm/node';
+import { Dataset, Group, type Entity, type File } from 'h5wasm/node';
 import type {
   Hdf5Answer,
   Hdf5Dataset,
@@ -40,7 +40,7 @@ export function answerRequest(file: File, request: Hdf5Request): Hdf5Answer {
 }
 
 function listGroup(file: File, path: string): Hdf5Entry[] {
-  const group = file.get(path);
+  const group = find(file, path);
   if (!(group instanceof Group)) return [];
   const names = group.keys();
   if (names.length > MAX_ENTRIES) throw new Error(`${names.length} links in one group`);
@@ -50,8 +50,19 @@ function listGroup(file: File, path: string): Hdf5Entry[] {
   });
 }
 
+/** What has that path; undefined where there is nothing, or where the path leads through a link into another file. */
+function find(file: File, path: string): Entity | undefined {
+  let entity: Entity = file;
+  for (const name of path.split('/').filter((part) => part !== '')) {
+    const next: Entity | null = entity instanceof Group ? entity.get(name) : null;
+    if (next === null) return undefined;
+    entity = next;
+  }
+  return entity;
+}
+
 function findDataset(file: File, path: string): Dataset | undefined {
-  const entity = file.get(path);
+  const entity = find(file, path);
   return entity instanceof Dataset ? entity : undefined;
 }
 
@@ -82,7 +93,7 @@ function kindOf(type: number): Hdf5Kind {
 }
 
 function readAttributes(file: File, path: string): Record<string, Hdf5Value> {
-  const entity = path === '/' ? file : file.get(path);
+  const entity = find(file, path);
   if (!(entity instanceof Group) && !(entity instanceof Dataset)) return {};
   const found: Record<string, Hdf5Value> = {};
   for (const [name, attribute] of Object.entries(entity.attrs).slice(0, MAX_ATTRIBUTES)) {

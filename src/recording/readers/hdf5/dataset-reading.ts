@@ -6,6 +6,8 @@ import { isValueList, type Hdf5Dataset, type Hdf5Numbers, type Hdf5Value } from 
 const BUILT_IN_FILTERS = [1, 2, 3, 5, 6];
 /** Filters from here on are others' programs. */
 const FIRST_FOREIGN_FILTER = 256;
+/** Said of a link that is not followed. */
+export const OUTSIDE = 'is a link to another file, or to nothing; it is not followed';
 /** Small tables: electrodes, channels, names. */
 const MAX_TABLE_ROWS = 1_000_000;
 

@@ -1,5 +1,6 @@
 import { MeaError } from '../../../../protocols/errors.js';
 import type { RecordedFile } from '../../../../protocols/recording/recorded-file.js';
+import type { Hertz } from '../../../../protocols/units.js';
 import { createParts, toRecordedFile, type OpenedParts } from '../opened-parts.js';
 import type { Hdf5File } from '../hdf5/hdf5-file.js';
 import { readRows } from '../hdf5/dataset-reading.js';
@@ -18,8 +19,7 @@ const MAX_RECORDINGS = 10_000;
 export async function readMaxwell(file: Hdf5File): Promise<RecordedFile> {
   const parts = createParts();
   const isOld = (await file.describe('/sig')) !== undefined;
-  if (isOld) await readOldMaxwell(file, parts);
-  else await readAllRecordings(file, parts);
+  const rates = new Set(isOld ? [await readOldMaxwell(file, parts)] : await readAllRecordings(file, parts));
   const version = await readText(file, '/mxw_version');
   const layout = await readText(file, '/version');
   const writtenBy = [
@@ -28,11 +28,20 @@ export async function readMaxwell(file: Hdf5File): Promise<RecordedFile> {
   ]
     .filter((text) => text !== '')
     .join(', ');
-  const identity = { format: 'maxwell', path: file.path, writtenBy: writtenBy === '' ? undefined : writtenBy } as const;
-  return toRecordedFile(identity, parts, [file]);
+  return toRecordedFile(
+    {
+      format: 'maxwell',
+      path: file.path,
+      writtenBy: writtenBy === '' ? undefined : writtenBy,
+      sampleRateHz: rates.size === 1 ? Array.from(rates)[0] : undefined,
+    },
+    parts,
+    [file],
+  );
 }
 
-async function readAllRecordings(file: Hdf5File, parts: OpenedParts): Promise<void> {
+/** @returns the rate of each recording */
+async function readAllRecordings(file: Hdf5File, parts: OpenedParts): Promise<Hertz[]> {
   const recordings = await findRecordings(file);
   if (recordings.length === 0)
     throw new MeaError('bad-format', {
@@ -42,7 +51,9 @@ async function readAllRecordings(file: Hdf5File, parts: OpenedParts): Promise<vo
     });
   if (recordings.length > MAX_RECORDINGS)
     throw new MeaError('bad-format', { what: 'Too many recordings', got: String(recordings.length), where: file.path });
-  for (const recording of recordings) await readMaxwellRecording(file, recording, parts);
+  const rates: Hertz[] = [];
+  for (const recording of recordings) rates.push(await readMaxwellRecording(file, recording, parts));
+  return rates;
 }
 
 /** Paths of the recordings, by well; by their number in the store where the file names no wells. */

@@ -1,5 +1,5 @@
 import { MeaError } from '../../../../protocols/errors.js';
-import { hertz, sampleIndex } from '../../../../protocols/units.js';
+import { hertz, sampleIndex, type Hertz } from '../../../../protocols/units.js';
 import type { Hdf5File } from '../hdf5/hdf5-file.js';
 import { whyUnreadable } from '../hdf5/dataset-reading.js';
 import { createHdf5Reader, sampleTypeOf } from '../hdf5/signal-reader.js';
@@ -11,12 +11,17 @@ import { readMaxwellSpikes } from './read-spikes.js';
 /** The older layout does not say its rate: it has only this one. */
 const RATE_HZ = 20_000;
 
-/** Adds the recording of the layout of 2016: samples of all channels in `/sig`, one row each. */
-export async function readOldMaxwell(file: Hdf5File, parts: OpenedParts): Promise<void> {
+/**
+ * Adds the recording of the layout of 2016: samples of all channels in `/sig`, one row each.
+ *
+ * @returns its rate
+ */
+export async function readOldMaxwell(file: Hdf5File, parts: OpenedParts): Promise<Hertz> {
   const mapping = await readMapping(file, '/mapping');
   await readMaxwellSpikes(file, { path: '/proc0/spikeTimes', recording: '', rateHz: RATE_HZ, mapping }, parts);
   const signal = await readSignal(file, mapping, parts);
   parts.electrodes.push(...toElectrodes(mapping, '', (channel) => signal.get(channel)));
+  return hertz(RATE_HZ);
 }
 
 /** @returns channel of the signal by channel of the amplifier; empty when the signal could not be read */

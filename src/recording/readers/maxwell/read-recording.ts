@@ -1,5 +1,5 @@
 import { MeaError } from '../../../../protocols/errors.js';
-import { hertz, sampleIndex } from '../../../../protocols/units.js';
+import { hertz, sampleIndex, type Hertz } from '../../../../protocols/units.js';
 import type { Hdf5File } from '../hdf5/hdf5-file.js';
 import { needDataset, readNumber, readTable, whyUnreadable } from '../hdf5/dataset-reading.js';
 import { createHdf5Reader, sampleTypeOf } from '../hdf5/signal-reader.js';
@@ -12,12 +12,16 @@ import { readMaxwellSpikes } from './read-spikes.js';
 const RANGE_V = 3.3;
 const STEPS = 1024;
 
-/** Adds one recording of one well: its spikes, electrodes, and the raw signals of its groups where they can be read. */
+/**
+ * Adds one recording of one well: its spikes, electrodes, and the raw signals of its groups where they can be read.
+ *
+ * @returns the rate of its clock
+ */
 export async function readMaxwellRecording(
   file: Hdf5File,
   { path, name }: { path: string; name: string },
   parts: OpenedParts,
-): Promise<void> {
+): Promise<Hertz> {
   const rateHz = await readNumber(file, `${path}/settings/sampling`);
   if (rateHz === undefined || !(rateHz > 0))
     throw new MeaError('bad-format', {
@@ -41,6 +45,7 @@ export async function readMaxwellRecording(
     if (channels !== undefined) rows = new Map(channels.map((channel, row) => [channel, row]));
   }
   parts.electrodes.push(...toElectrodes(mapping, name, (channel) => rows.get(channel)));
+  return hertz(rateHz);
 }
 
 /** Microvolts of one step; undefined where the settings say neither step nor gain. */

@@ -1,5 +1,6 @@
 import type { RecordedFile } from '../../../../protocols/recording/recorded-file.js';
 import type { Hdf5File } from '../hdf5/hdf5-file.js';
+import { OUTSIDE } from '../hdf5/dataset-reading.js';
 import { createParts, toRecordedFile, type OpenedParts } from '../opened-parts.js';
 import { readElectrodes } from './electrode-table.js';
 import { readElectricalSeries } from './electrical-series.js';
@@ -18,6 +19,7 @@ export async function readNwb(file: Hdf5File): Promise<RecordedFile> {
   /** Rows of the table of electrodes, by channel of the first signal that was found. */
   let connected: readonly number[] | undefined;
   for (const { name, type } of await file.list('/acquisition')) {
+    if (type === 'outside') parts.unread.push(`/acquisition/${name} ${OUTSIDE}`);
     if (type !== 'group') continue;
     const rows = await readElectricalSeries(file, { name, path: `/acquisition/${name}`, electrodes }, parts);
     connected ??= rows;
