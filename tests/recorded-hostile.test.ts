@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -286,6 +287,12 @@ describe('a file of samples that was cut off anywhere', () => {
     expect(refused).toBeGreaterThan(20);
     writeFileSync(path, bytes);
     expect(await useAll(path)).toBeUndefined();
+  });
+
+  it('and is no file at all is refused: a pipe without a writer', async () => {
+    const path = newPath('.dat');
+    execFileSync('mkfifo', [path]);
+    await expect(openRecordedFile(path)).rejects.toMatchObject({ tag: 'bad-input', details: { what: 'Not a file' } });
   });
 
   it('is not taken for another by its name', async () => {

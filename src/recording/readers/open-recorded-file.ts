@@ -18,6 +18,8 @@ const KNOWN =
   'an Open Ephys binary folder, raw samples with a JSON file beside them, Intan .rhs, MaxWell, MCS, NWB or retinal-wave HDF5, SpikeGLX with its .meta, or a MATLAB file of responses';
 
 const HDF5_SIGNATURE = Buffer.from('\x89HDF\r\n\x1a\n', 'latin1');
+/** Version and byte order of a MATLAB file of level 5, at byte 124. */
+const MAT_5 = [Buffer.from([0x00, 0x01, 0x49, 0x4d]), Buffer.from([0x01, 0x00, 0x4d, 0x49])];
 /** HDF5 may follow a block of the user's own. */
 const HDF5_OFFSETS = [0, 512, 1024, 2048];
 
@@ -53,7 +55,7 @@ async function openFile(path: string, options: OpenRecordedFileOptions): Promise
     return openHdf5Recording(path, { limits, program: options.hdf5Program });
   if (head.length >= 4 && head.readUInt32LE(0) === RHS_MAGIC)
     return (await isSplit(path)) ? openIntanSplit(dirname(path), limits) : openIntanTraditional(path, limits);
-  if (/^(IM|MI)$/.test(head.toString('latin1', 126, 128))) return openResponses(path);
+  if (MAT_5.some((mark) => head.subarray(124, 128).equals(mark))) return openResponses(path);
   const stem = path.replace(/\.[^./\\]*$/, '');
   for (const metaPath of [`${stem}.meta`, path.replace(/\.meta$/, '.bin')])
     if (metaPath.endsWith('.meta') && (await isThere(metaPath)) && isSpikeGlxMeta(await readMeta(metaPath)))

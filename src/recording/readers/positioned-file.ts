@@ -1,3 +1,4 @@
+import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { MeaError } from '../../../protocols/errors.js';
 
@@ -17,7 +18,7 @@ export class PositionedFile {
 
   /** @throws MeaError `missing` without such a file; `bad-input` when it is no file, or may not be read */
   static async open(path: string): Promise<PositionedFile> {
-    const handle = await open(path, 'r').catch((cause: unknown) => {
+    const handle = await open(path, READ_AT_ONCE).catch((cause: unknown) => {
       throw toOpenError(cause, path);
     });
     try {
@@ -69,6 +70,8 @@ export class PositionedFile {
   }
 }
 
+/** A pipe without a writer would keep `open` waiting for ever; a file does not mind. */
+const READ_AT_ONCE = constants.O_RDONLY | constants.O_NONBLOCK;
 /** The system takes no more at once than 2 GiB. */
 const MAX_READ_BYTES = 2 ** 30;
 

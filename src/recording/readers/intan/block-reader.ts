@@ -1,13 +1,14 @@
 import { MeaError } from '../../../../protocols/errors.js';
 import type { BlockReader, FrameBlock, RecordedSignal } from '../../../../protocols/recording/block-reader.js';
 import { cutStretch } from '../cut-stretch.js';
+import { borrowUint16 } from '../little-endian.js';
 import type { PositionedFile } from '../positioned-file.js';
 import { BLOCK_FRAMES, type IntanBlockLayout } from './block-layout.js';
 
 /** Zero of the recorder's unsigned samples. */
 const MIDDLE = 32_768;
 /** Read at once. */
-const PIECE_BYTES = 2 ** 22;
+const PIECE_BYTES = 2 ** 19;
 
 /** Data of a traditional file. */
 export interface IntanBlocks {
@@ -17,9 +18,9 @@ export interface IntanBlocks {
   readonly offset: number;
 }
 
-/** A part of one block: frames [within, within + frames), the block's first byte in `bytes` being `at`. */
+/** A part of one block: frames [within, within + frames), the block's first word in `words` being `at`. */
 interface BlockPart {
-  readonly bytes: Buffer;
+  readonly words: Uint16Array;
   readonly at: number;
   readonly within: number;
   readonly frames: number;
@@ -38,45 +39,54 @@ export function createIntanBlockReader(blocks: IntanBlocks, signal: RecordedSign
       const count = cutStretch(signal, first, frames);
       const samples = new Int16Array(count * channels);
       let done = 0;
-      for await (const part of readParts(blocks, firstFrame + first, count)) {
-        assertCounters(part, signal.firstSample + first + done, blocks.file.path);
-        const { bytes, at, within } = part;
-        for (let channel = 0; channel < channels; channel++) {
-          const row = at + blocks.layout.amplifier + (channel * BLOCK_FRAMES + within) * 2;
-          for (let k = 0; k < part.frames; k++)
-            samples[(done + k) * channels + channel] = bytes.readUInt16LE(row + k * 2) - MIDDLE;
+      for await (const parts of readParts(blocks, firstFrame + first, count))
+        for (const part of parts) {
+          assertCounters(part, signal.firstSample + first + done, blocks.file.path);
+          copySamples(part, blocks.layout, samples.subarray(done * channels));
+          done += part.frames;
         }
-        done += part.frames;
-      }
       return { firstFrame: first, frames: count, channels, samples };
     },
   };
 }
 
-/** The blocks of frames [frame, frame + count) of the file, the first and the last in part. */
+function copySamples({ words, at, within, frames }: BlockPart, layout: IntanBlockLayout, target: Int16Array): void {
+  const channels = layout.amplifierChannels;
+  const start = at + layout.amplifier / 2 + within;
+  for (let k = 0; k < frames; k++)
+    for (let channel = 0; channel < channels; channel++)
+      target[k * channels + channel] = words[start + channel * BLOCK_FRAMES + k]! - MIDDLE;
+}
+
+/**
+ * The blocks of frames [frame, frame + count) of the file, those together that are read at once, the first and the last in
+ * part. They are valid until the next are asked for.
+ */
 export async function* readParts(
   { file, layout, offset }: IntanBlocks,
   frame: number,
   count: number,
-): AsyncGenerator<BlockPart> {
+): AsyncGenerator<BlockPart[]> {
   const atOnce = Math.max(1, Math.floor(PIECE_BYTES / layout.bytes));
   const end = frame + count;
   const lastBlock = Math.ceil(end / BLOCK_FRAMES);
+  const bytes = new Uint8Array(Math.min(atOnce, lastBlock - Math.floor(frame / BLOCK_FRAMES)) * layout.bytes);
   for (let block = Math.floor(frame / BLOCK_FRAMES); block < lastBlock; block += atOnce) {
     const blocks = Math.min(atOnce, lastBlock - block);
-    const read = await file.read(offset + block * layout.bytes, blocks * layout.bytes);
-    const bytes = Buffer.from(read.buffer);
-    for (let k = 0; k < blocks; k++) {
+    await file.readInto(bytes.subarray(0, blocks * layout.bytes), offset + block * layout.bytes);
+    const words = borrowUint16(bytes);
+    yield Array.from({ length: blocks }, (_, k) => {
       const start = (block + k) * BLOCK_FRAMES;
       const within = Math.max(0, frame - start);
-      yield { bytes, at: k * layout.bytes, within, frames: Math.min(BLOCK_FRAMES, end - start) - within };
-    }
+      return { words, at: (k * layout.bytes) / 2, within, frames: Math.min(BLOCK_FRAMES, end - start) - within };
+    });
   }
 }
 
-function assertCounters({ bytes, at, within, frames }: BlockPart, first: number, path: string): void {
+function assertCounters({ words, at, within, frames }: BlockPart, first: number, path: string): void {
   for (let k = 0; k < frames; k++) {
-    const counter = bytes.readInt32LE(at + (within + k) * 4);
+    const low = at + (within + k) * 2;
+    const counter = (words[low + 1]! << 16) | words[low]!;
     if (counter !== first + k)
       throw new MeaError('bad-format', {
         what: 'The sample counter jumps within a stretch',

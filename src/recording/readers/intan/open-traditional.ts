@@ -52,13 +52,11 @@ function rowsOf(blocks: IntanBlocks, { at, rows, count }: { at: number; rows: nu
     bytes: rows === 0 ? 0 : count * blocks.layout.bytes,
     pieces: async function* pieces({ from, to }: Stretch): AsyncGenerator<WordPiece> {
       if (rows === 0) return;
-      for await (const part of readParts(blocks, from, to - from)) {
-        const start = part.at + at + part.within * 2;
-        yield {
-          frames: part.frames,
-          word: (row, frame) => part.bytes.readUInt16LE(start + (row * BLOCK_FRAMES + frame) * 2),
-        };
-      }
+      for await (const parts of readParts(blocks, from, to - from))
+        for (const part of parts) {
+          const start = part.at + at / 2 + part.within;
+          yield { frames: part.frames, word: (row, frame) => part.words[start + row * BLOCK_FRAMES + frame]! };
+        }
     },
   };
 }
