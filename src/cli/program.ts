@@ -4,7 +4,9 @@ import type { CheckCommand } from './check-command.js';
 import type { CompareCommand } from './compare-command.js';
 import type { DevicesCommand } from './devices-command.js';
 import { toExitCode } from './exit-code.js';
+import type { ExportCommand } from './export-command.js';
 import type { FitCommand } from './fit-command.js';
+import { EXPORT_FORMATS } from '../recording/exports/exporter.js';
 import { EXIT, type CliIo, type ExitCode } from './io.js';
 import { programVersion } from './package-info.js';
 import { RAW_POLICIES } from '../recording/session-file.js';
@@ -50,6 +52,7 @@ function buildProgram(io: CliIo, finish: (code: ExitCode) => void): Command {
   addCompare(program, io, finish);
   addDevices(program, io, finish);
   addCheck(program, io, finish);
+  addExport(program, io, finish);
   for (const command of program.commands) command.exitOverride().configureOutput(program.configureOutput());
   return program;
 }
@@ -223,6 +226,22 @@ function addCheck(program: Command, io: CliIo, finish: Finish): void {
     .action(async (rig: string, options: Omit<CheckCommand, 'rig'>) => {
       const { checkCommand } = await import('./check-command.js');
       finish(await checkCommand({ ...options, rig }, io));
+    });
+}
+
+function addExport(program: Command, io: CliIo, finish: Finish): void {
+  program
+    .command('export')
+    .description('writes a recording in a format that other programs read (docs/exports.md)')
+    .argument('<recording>', 'folder of a recorded run')
+    .addOption(new Option('--format <format>', 'which format').choices(EXPORT_FORMATS).makeOptionMandatory())
+    .requiredOption('--out <path>', 'file (nwb, mat) or folder (all others) to write; must not exist yet')
+    .option('--compress', 'compress raw samples of nwb; mat is compressed by default')
+    .option('--no-compress', 'do not compress')
+    .option('--json', 'print what was written as JSON on stdout, and nothing else', false)
+    .action(async (recording: string, options: Omit<ExportCommand, 'recording'>) => {
+      const { exportCommand } = await import('./export-command.js');
+      finish(await exportCommand({ ...options, recording }, io));
     });
 }
 

@@ -32,14 +32,19 @@ export async function writeWholeFile(
   { overwrite = false, create = createExclusively }: WriteWholeFileOptions = {},
 ): Promise<void> {
   if (!overwrite && (await exists(path))) throw alreadyThere(path);
-  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}-${(counter += 1)}.tmp`);
+  const temporary = temporaryBeside(path);
   try {
     await fill(await create(temporary), chunks, path);
     await (overwrite ? rename(temporary, path) : moveWithoutReplacing(temporary, path));
   } catch (cause) {
     await unlink(temporary).catch(ignore);
-    throw toMeaError(cause, path);
+    throw toWriteError(cause, path);
   }
+}
+
+/** A name beside `path` that nothing else in this process writes to. */
+export function temporaryBeside(path: string): string {
+  return join(dirname(path), `.${basename(path)}.${process.pid}-${(counter += 1)}.tmp`);
 }
 
 /** Keeps temporary names apart when one process writes the same path twice at a time. */
@@ -68,7 +73,7 @@ async function writeAll(file: WritableFile, chunk: Uint8Array, path: string): Pr
 }
 
 /** `rename` would replace a file that came meanwhile; `link` does not, but some file systems have no links. */
-async function moveWithoutReplacing(temporary: string, path: string): Promise<void> {
+export async function moveWithoutReplacing(temporary: string, path: string): Promise<void> {
   try {
     await link(temporary, path);
   } catch (error) {
@@ -78,14 +83,15 @@ async function moveWithoutReplacing(temporary: string, path: string): Promise<vo
   await unlink(temporary);
 }
 
-async function exists(path: string): Promise<boolean> {
+export async function exists(path: string): Promise<boolean> {
   return access(path, constants.F_OK).then(
     () => true,
     () => false,
   );
 }
 
-function toMeaError(cause: unknown, path: string): MeaError {
+/** The error for a file that could not be written; one of ours stays as it is. */
+export function toWriteError(cause: unknown, path: string): MeaError {
   if (cause instanceof MeaError) return cause;
   switch (codeOf(cause)) {
     case 'ENOENT':
@@ -108,7 +114,7 @@ function storageError(path: string, got: string, cause?: unknown): MeaError {
   return new MeaError('storage', { what: 'The file could not be written', got, where: path, remedy }, { cause });
 }
 
-function alreadyThere(path: string): MeaError {
+export function alreadyThere(path: string): MeaError {
   return new MeaError('exists', { what: 'The file is already there', where: path, remedy: 'choose another name' });
 }
 
