@@ -17,6 +17,16 @@ export const pythonWithScipy: ToolProbe = {
   remedy: 'apt-get install python3-scipy',
 };
 
+/** Debian's Python with a module, which its package python3-NAME has; some are in no package of Debian. */
+export function pythonWith(name: string): ToolProbe {
+  const isPackaged = !['pynwb', 'spikeinterface'].includes(name);
+  return {
+    command: '/usr/bin/python3',
+    args: ['-c', `import ${name}`],
+    remedy: isPackaged ? `apt-get install python3-${name}` : `${name} is in no package of Debian`,
+  };
+}
+
 /** GNU Octave, which reads and writes MAT-files. */
 export const octave: ToolProbe = {
   command: 'octave-cli',

@@ -83,7 +83,11 @@ function arrayStart(classOf: number, dims: readonly number[], name: string): Buf
   ]);
 }
 
+/** Up to four bytes share eight with their tag: Octave takes the length of field names in no other way. */
 function element(type: number, data: Uint8Array): Buffer {
+  if (data.length > 0 && data.length <= 4) {
+    return Buffer.concat([int32s((data.length << 16) | type), data, Buffer.alloc(4 - data.length)]);
+  }
   return Buffer.concat([int32s(type, data.length), data, Buffer.alloc(-data.length & 7)]);
 }
 
