@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { MeaError } from '../../../protocols/errors.js';
 import type { RecordingContents } from '../recording-contents.js';
 import type { ExportOptions, ExportSummary } from './exporter.js';
 import { openWork, type ExportWork } from './export-work.js';
@@ -24,6 +25,7 @@ export async function exportPhy(
   const { signal } = options;
   if (contents.signals.length > 0) assertUniform(contents, 'phy');
   const events = await surveyEvents(contents, signal);
+  if (contents.signals.length === 0 && events.spikes === 0) throw nothingToWrite(contents.path);
   const work = openWork(options, countRawBytes(contents) + 3 * BYTES_OF_SPIKE * events.spikes);
   const kept = await writeWholeTarget(target, 'folder', async (folder) => {
     if (contents.signals.length > 0) await writeSamples(contents, folder, { options, work });
@@ -61,6 +63,14 @@ function describeLosses({ signals, session }: RecordingContents, outside: number
       ? ['the pitch of the array is not known: positions are rows and columns']
       : []),
   ];
+}
+
+function nothingToWrite(where: string): MeaError {
+  return new MeaError('missing', {
+    what: 'A folder for phy holds raw samples and spikes, and this recording has neither',
+    where,
+    remedy: 'export to nwb, mat, parquet or csv',
+  });
 }
 
 interface Writing {
