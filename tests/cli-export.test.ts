@@ -35,6 +35,11 @@ const summarySchema = z.object({
   notes: z.array(z.string()),
 });
 
+const infoSchema = z.object({
+  counts: z.object({ spikes: z.number() }),
+  raw: z.array(z.object({ frames: z.number(), firstSample: z.number() })),
+});
+
 async function exportJson(
   format: string,
   out: string,
@@ -76,7 +81,7 @@ describe('meactl export', () => {
   );
 
   it('writes tables of every trial', async () => {
-    const trials = readLedger(join(run, 'ledger.jsonl')).records.filter((record) => record.type === 'trial');
+    const trials = readLedger(run).records.filter((record) => record.type === 'trial');
     expect(trials.length).toBe(6 * 32);
     await exportJson('csv', join(root, 'csv'));
     const [, ...lines] = readFileSync(join(root, 'csv', 'trials.csv'), 'utf8')
@@ -101,13 +106,43 @@ describe('meactl export', () => {
     );
     expect(stderr).toBe('');
     expect(status).toBe(0);
-    expect(stdout).toBe(`nwb: ${out}: 192 trials\n  the recording holds no model\n`);
+    expect(stdout).toBe(`nwb: ${out}: 192 trials\n`);
     const { values } = await readHdf5(out);
-    const trials = readLedger(join(run, 'ledger.jsonl')).records.filter((record) => record.type === 'trial');
+    const trials = readLedger(run).records.filter((record) => record.type === 'trial');
     expect(values.get('/intervals/trials/pattern')).toEqual(trials.map(({ inputs }) => inputs));
     const counts = trials.flatMap((trial): readonly number[] => trial.counts);
     expect(values.get('/intervals/trials/counts')).toEqual(Uint16Array.from(counts));
     expect(values.get('/general/notes')).toContain('provenance: emulated');
+  });
+
+  it('writes raw samples, spikes and stimuli of a run on voltages', async () => {
+    const file = join(root, 'voltages.yaml');
+    writeFileSync(file, smallExperimentFile({ sessions: 3, trials: 6, initialSessions: 2, rest: { seconds: 1 } }));
+    const voltages = join(root, 'voltages');
+    const argv = ['run', file, '--rig', 'emulated-voltages', '--out', voltages, '--raw', 'all', '--no-report'];
+    const ran = spawnSync(process.execPath, [MAIN, ...argv], { encoding: 'utf8' });
+    expect(ran.status, ran.stderr).toBe(0);
+    const info = infoSchema.parse(JSON.parse((await runCli(['info', voltages, '--json'])).stdout));
+    const frames = info.raw.reduce((sum, stretch) => sum + stretch.frames, 0);
+    expect(frames).toBeGreaterThan(20_000 * 18);
+    for (const format of ['nwb', 'phy', 'brainvision', 'parquet'] as const) {
+      const out = join(root, `voltages-${format}`);
+      const command = ['export', voltages, '--format', format, '--out', out, '--json'];
+      const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...command], { encoding: 'utf8' });
+      expect(status, stderr).toBe(0);
+      const summary = summarySchema.parse(JSON.parse(stdout));
+      if (format !== 'parquet') expect(summary.frames).toBe(frames);
+      if (format !== 'brainvision') expect(summary.spikes).toBe(info.counts.spikes);
+      if (format !== 'phy') expect(summary.stimuli).toBe(18);
+    }
+    const [first] = info.raw;
+    const eeg = readFileSync(join(root, 'voltages-brainvision', 'recording.eeg'));
+    expect(eeg.equals(readFileSync(join(root, 'voltages-phy', 'recording.dat')))).toBe(true);
+    const { values } = await readHdf5(join(root, 'voltages-nwb'));
+    const data = values.get(`/acquisition/${info.raw.length === 1 ? 'raw' : 'raw_1'}/data`);
+    if (!(data instanceof Int16Array)) throw new Error('no samples of 16 bits');
+    const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+    expect(bytes.equals(eeg.subarray(0, first!.frames * 64 * 2))).toBe(true);
   });
 
   it('refuses what needs raw samples, of a run without', async () => {
@@ -136,7 +171,7 @@ describe('meactl export', () => {
     expect(wrong.stderr).toContain('Allowed choices are nwb, phy, mat, parquet, brainvision, csv');
     const none = await runCli(['export', root, '--format', 'csv', '--out', join(root, 'x')]);
     expect(none.code).toBe(2);
-    expect(none.stderr).toContain('No recorded run here');
+    expect(none.stderr).toContain('No recording here');
   });
 
   it('ends with 130 when it is stopped', async () => {

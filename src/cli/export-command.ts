@@ -1,7 +1,7 @@
 import { systemClock } from '../clock.js';
 import type { ExportFormat, ExportSummary } from '../recording/exports/exporter.js';
 import { EXPORTERS } from '../recording/exports/exporters.js';
-import { openRecording } from '../recording/open-recording.js';
+import { openForExport, type OpenedForExport } from '../recording/exports/open-for-export.js';
 import { openRunFolder } from '../recording/run-folder.js';
 import { EXIT, type CliIo, type ExitCode } from './io.js';
 import { openShareProgress } from './progress.js';
@@ -12,15 +12,17 @@ export interface ExportCommand {
   readonly out: string;
   /** As the format does by default where it is not said. */
   readonly compress?: boolean;
+  /** Goes on without samples that are not what was recorded. */
+  readonly skipDamaged?: boolean;
   readonly json: boolean;
 }
 
-/** `meactl export`: writes a recording in another format. */
+/** `meactl export`: writes a recording in another format. Exit code 3 where records of it are missing. */
 export async function exportCommand(
-  { recording, format, out, compress, json }: ExportCommand,
+  { recording, format, out, compress, skipDamaged = false, json }: ExportCommand,
   io: CliIo,
 ): Promise<ExitCode> {
-  const contents = openRecording(openRunFolder(recording).path);
+  const contents = openForExport(openRunFolder(recording).path, skipDamaged ? 'blind' : 'refuse');
   const bar = await openShareProgress('export', io);
   try {
     const summary = await EXPORTERS[format](contents, out, {
@@ -31,11 +33,21 @@ export async function exportCommand(
     });
     bar.stop();
     io.stdout(json ? `${JSON.stringify({ version: 1, ...summary })}\n` : describeSummary(summary));
-    return EXIT.done;
+    const complaints = describeState(contents);
+    for (const complaint of complaints) io.stderr(`meactl: ${complaint}\n`);
+    return contents.index.missing.length > 0 ? EXIT.dataLost : EXIT.done;
   } finally {
     bar.stop();
     await contents.close();
   }
+}
+
+function describeState({ index }: OpenedForExport): string[] {
+  const missing = index.missing.reduce((sum, { frames }) => sum + frames, 0);
+  return [
+    ...(index.end === 'open' ? ['the recording has not ended, or was cut off: what is there was exported'] : []),
+    ...(missing > 0 ? [`${missing} records of the recording are missing`] : []),
+  ];
 }
 
 function describeSummary({ format, path, trials, spikes, stimuli, frames, notes }: ExportSummary): string {

@@ -238,6 +238,7 @@ function addExport(program: Command, io: CliIo, finish: Finish): void {
     .requiredOption('--out <path>', 'file (nwb, mat) or folder (all others) to write; must not exist yet')
     .option('--compress', 'compress raw samples of nwb; mat is compressed by default')
     .option('--no-compress', 'do not compress')
+    .option('--skip-damaged', 'go on without samples that are not what was recorded', false)
     .option('--json', 'print what was written as JSON on stdout, and nothing else', false)
     .action(async (recording: string, options: Omit<ExportCommand, 'recording'>) => {
       const { exportCommand } = await import('./export-command.js');

@@ -81,5 +81,6 @@ describe('BrainVision files', () => {
     await refuse({ ...contents, signals: [withOffset] }, 'BrainVision has no offset of voltages');
     const fewer = { ...second!, signal: { ...second!.signal, channels: second!.signal.channels.slice(1) } };
     await refuse({ ...contents, signals: [first!, fewer] }, 'BrainVision holds one rate and one set of channels');
+    await refuse({ ...contents, signals: [second!, first!] }, 'clock began anew');
   });
 });

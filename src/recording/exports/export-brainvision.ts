@@ -6,6 +6,7 @@ import type { ExportOptions, ExportSummary } from './exporter.js';
 import { openWork } from './export-work.js';
 import { writePieces } from './piece-writer.js';
 import { assertInt16, assertUniform, countFrames, countRawBytes, readBlocks } from './signal-blocks.js';
+import { findFrame, listStretches } from './stretches.js';
 import { writeWholeTarget } from './whole-target.js';
 
 /** Files of the folder. */
@@ -123,18 +124,20 @@ async function writeMarkers(
       const fields = [type, description, frame + 1, frames, 0, ...(date === undefined ? [] : [date])];
       await file.writeText(`Mk${number}=${fields.join(',')}\r\n`);
     };
+    const stretches = listStretches(contents);
     const waiting = markersOfStretches(contents);
+    let next = 0;
     for await (const stimulus of contents.stimuli()) {
       if ((counts.written + counts.outside) % 1024 === 0) signal.throwIfAborted();
-      const frame = toFrame(contents, stimulus.atSample);
+      const frame = findFrame(stretches, stimulus.atSample);
       if (frame === undefined) counts.outside++;
       else {
         counts.written++;
-        while (waiting[0] !== undefined && waiting[0].frame <= frame) await put(waiting.shift()!);
+        for (; waiting[next] !== undefined && waiting[next]!.frame <= frame; next++) await put(waiting[next]!);
         await put({ ...describeStimulus(stimulus), frame, frames: 1 });
       }
     }
-    for (const marker of waiting) await put(marker);
+    for (const marker of waiting.slice(next)) await put(marker);
   });
   return counts;
 }
@@ -162,16 +165,6 @@ function markersOfStretches({ signals, session }: RecordingContents): Marker[] {
     return [segment, ...bad];
   });
   return markers;
-}
-
-function toFrame({ signals }: RecordingContents, sample: number): number | undefined {
-  let start = 0;
-  for (const { signal } of signals) {
-    const frame = sample - signal.firstSample;
-    if (frame >= 0 && frame < signal.frames) return start + frame;
-    start += signal.frames;
-  }
-  return undefined;
 }
 
 /** Year to microsecond, twenty digits. */

@@ -7,6 +7,7 @@ import { writeNpyColumn } from './npy-column.js';
 import { writePieces, type Numbers } from './piece-writer.js';
 import { assertInt16, assertUniform, countFrames, countRawBytes, readBlocks } from './signal-blocks.js';
 import { surveyEvents } from './spike-survey.js';
+import { findFrame, listStretches } from './stretches.js';
 import { writeWholeTarget } from './whole-target.js';
 
 /** Files of spikes: what each holds of a spike. */
@@ -87,7 +88,7 @@ async function writeSamples(contents: RecordingContents, folder: string, { optio
       }
     }
   });
-  const rows = stretchesOf(contents).map(
+  const rows = listStretches(contents).map(
     ({ firstFrame, firstSample, frames }) => `${firstFrame},${firstSample},${frames}\r\n`,
   );
   const text = `first_frame,first_sample,frames\r\n${rows.join('')}`;
@@ -118,49 +119,19 @@ async function writeGeometry({ signals, session }: RecordingContents, folder: st
   await writeNpyColumn(join(folder, 'channel_positions.npy'), column);
 }
 
-/** A stretch in recording.dat. */
-interface Stretch {
-  readonly firstFrame: number;
-  readonly firstSample: number;
-  readonly frames: number;
-}
-
-function stretchesOf({ signals }: RecordingContents): Stretch[] {
-  let firstFrame = 0;
-  return signals.map(({ signal: { firstSample, frames } }) => {
-    const stretch = { firstFrame, firstSample, frames };
-    firstFrame += frames;
-    return stretch;
-  });
-}
-
 /** One column of the spikes that lie in a stretch; of all spikes where there are no raw samples. */
 async function* readColumn(
   contents: RecordingContents,
   field: 'frames' | 'electrodes' | 'amplitudes',
   work: ExportWork,
 ): AsyncGenerator<Numbers> {
-  const stretches = stretchesOf(contents);
+  const stretches = listStretches(contents);
   for await (const { samples, electrodes, amplitudesUv } of contents.spikes()) {
-    const frames = Array.from(samples, (sample) => toFrame(stretches, sample));
+    const frames = Array.from(samples, (sample) => (stretches.length === 0 ? sample : findFrame(stretches, sample)));
     const inside = Array.from(frames.keys()).filter((i) => frames[i] !== undefined);
     if (field === 'frames') yield BigInt64Array.from(inside, (i) => BigInt(frames[i]!));
     else if (field === 'electrodes') yield Int32Array.from(inside, (i) => electrodes[i]!);
     else yield Float64Array.from(inside, (i) => amplitudesUv[i]!);
     work.done(samples.length * BYTES_OF_SPIKE);
   }
-}
-
-function toFrame(stretches: readonly Stretch[], sample: number): number | undefined {
-  if (stretches.length === 0) return sample;
-  let low = 0;
-  let high = stretches.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    const { firstSample, frames } = stretches[middle]!;
-    if (sample < firstSample) high = middle;
-    else if (sample >= firstSample + frames) low = middle + 1;
-    else return stretches[middle]!.firstFrame + sample - firstSample;
-  }
-  return undefined;
 }

@@ -1,6 +1,7 @@
 import type { BlockReader, FrameBlock } from '../../../protocols/recording/block-reader.js';
 import { MeaError } from '../../../protocols/errors.js';
 import type { RecordingContents } from '../recording-contents.js';
+import { isRising, listStretches } from './stretches.js';
 
 /** Samples of a block: about two megabytes of int16. */
 const BLOCK_SAMPLES = 2 ** 20;
@@ -42,7 +43,7 @@ export function countRawBytes({ signals }: RecordingContents): number {
 /**
  * The signals of a recording as one row of stretches, for formats that have one rate and one set of channels.
  *
- * @throws MeaError `missing` without raw samples; `bad-input` where rates, channels or gains change, or samples have an offset
+ * @throws MeaError `missing` without raw samples; `bad-input` where rates, channels or gains change, or the clock began anew
  */
 export function assertUniform(contents: RecordingContents, format: string): BlockReader {
   const [first] = contents.signals;
@@ -64,7 +65,16 @@ export function assertUniform(contents: RecordingContents, format: string): Bloc
       remedy: 'export to NWB, which keeps each stretch apart',
     });
   }
+  if (!isRising(listStretches(contents))) throw restartedClock(contents.path, format);
   return first;
+}
+
+function restartedClock(where: string, format: string): MeaError {
+  return new MeaError('bad-input', {
+    what: `${format} has one row of samples, and the recorder's clock began anew in this recording`,
+    where,
+    remedy: 'export to NWB, which keeps each stretch apart',
+  });
 }
 
 /** @throws MeaError `bad-input` for samples that do not fit 16 bits */

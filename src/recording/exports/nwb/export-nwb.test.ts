@@ -81,6 +81,18 @@ describe('an NWB file', () => {
     },
   );
 
+  it('has one series with a time for each frame of very many stretches', async () => {
+    const fixture = makeRecording({ stretches: Array.from({ length: 70 }, (_, i) => 11 + (i % 3)) });
+    const file = await write(fixture, { blockFrames: 5 });
+    const data = column(file, '/acquisition/raw/data');
+    expect(data).toEqual(fixture.samples.flatMap((samples) => Array.from(samples)));
+    const times = fixture.contents.signals.flatMap(({ signal: { firstSample, frames } }) =>
+      Array.from({ length: frames }, (_, i) => (firstSample + i) / RATE),
+    );
+    expect(column(file, '/acquisition/raw/timestamps')).toEqual(times);
+    expect(file.lines.join()).not.toContain('starting_time');
+  });
+
   it('compresses raw samples where that is asked', async () => {
     const fixture = makeRecording({ stretches: [5000] });
     const file = await write(fixture, { compress: true });

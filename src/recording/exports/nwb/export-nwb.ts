@@ -4,12 +4,13 @@ import { openWork } from '../export-work.js';
 import { createHdf5InThread } from '../hdf5-in-thread.js';
 import { countFrames, countRawBytes } from '../signal-blocks.js';
 import { surveyEvents } from '../spike-survey.js';
+import { isRising, listStretches } from '../stretches.js';
 import { surveyTrials } from '../trial-rows.js';
 import { writeWholeTarget } from '../whole-target.js';
 import { describeFile } from './nwb-file.js';
 import { writeModels } from './nwb-model.js';
 import { createNwbObjects } from './nwb-objects.js';
-import { writeInvalidTimes, writeSignals } from './nwb-signals.js';
+import { MOST_SERIES, writeInvalidTimes, writeSignals } from './nwb-signals.js';
 import { writeStimuli } from './nwb-stimuli.js';
 import { writeTrials } from './nwb-trials.js';
 import { writeUnits } from './nwb-units.js';
@@ -49,11 +50,16 @@ export async function exportNwb(
     spikes: events.spikes,
     stimuli: events.stimuli,
     frames: countFrames(contents),
-    notes: [
-      ...(contents.signals.length > 1
-        ? [`${contents.signals.length} stretches: raw_1 to raw_${contents.signals.length}`]
-        : []),
-      ...(models === 0 ? ['the recording holds no model'] : []),
-    ],
+    notes: [...describeStretches(contents), ...(models === 0 ? ['the recording holds no model'] : [])],
   };
+}
+
+function describeStretches(contents: RecordingContents): string[] {
+  const count = contents.signals.length;
+  const restarted = isRising(listStretches(contents))
+    ? []
+    : ['the clock of the recorder began anew: times of stretches overlap'];
+  if (count < 2) return restarted;
+  const where = count > MOST_SERIES ? 'raw, with a time for each frame' : `raw_1 to raw_${count}`;
+  return [`${count} stretches: ${where}`, ...restarted];
 }

@@ -1,10 +1,10 @@
 import { MeaError } from '../../../../protocols/errors.js';
-import type { BlockReader, RecordedChannel } from '../../../../protocols/recording/block-reader.js';
+import type { BlockReader, RecordedChannel, RecordedSignal } from '../../../../protocols/recording/block-reader.js';
 import type { RecordingContents } from '../../recording-contents.js';
 import type { ExportOptions } from '../exporter.js';
 import type { ExportWork } from '../export-work.js';
 import type { Hdf5Command, Hdf5Writer } from '../hdf5-commands.js';
-import { readBlocks } from '../signal-blocks.js';
+import { assertUniform, readBlocks } from '../signal-blocks.js';
 import { ELECTRODES } from './nwb-file.js';
 import type { NwbObjects } from './nwb-objects.js';
 import { labelColumn, openTable } from './nwb-table.js';
@@ -22,62 +22,102 @@ export interface NwbWriting {
   readonly work: ExportWork;
 }
 
-/** Raw samples: an ElectricalSeries for each stretch, `raw` where there is one, `raw_1`, `raw_2`... where there are more. */
+/** Stretches that have a series of their own; more of them become one. */
+export const MOST_SERIES = 64;
+
+/**
+ * Raw samples: an ElectricalSeries for each stretch, `raw` where there is one, `raw_1`, `raw_2`... where there are more. Very many,
+ * as of windows around stimuli, become one series `raw` with a time for each frame.
+ */
 export async function writeSignals(writing: NwbWriting): Promise<void> {
   const { signals } = writing.contents;
+  if (signals.length > MOST_SERIES) {
+    assertUniform(writing.contents, 'One series of NWB');
+    return writeSeries(writing, signals, '/acquisition/raw');
+  }
   for (const [i, reader] of signals.entries()) {
-    const path = `/acquisition/raw${signals.length === 1 ? '' : `_${i + 1}`}`;
-    await writeSeries(writing, reader, path);
+    await writeSeries(writing, [reader], `/acquisition/raw${signals.length === 1 ? '' : `_${i + 1}`}`);
   }
 }
 
-async function writeSeries(writing: NwbWriting, reader: BlockReader, path: string): Promise<void> {
+async function writeSeries(writing: NwbWriting, readers: readonly BlockReader[], path: string): Promise<void> {
   const { contents, writer, objects, options, work } = writing;
-  const { frames, channels } = reader.signal;
+  const [{ signal } = neverEmpty()] = readers;
+  const { channels, sampleRateHz } = signal;
+  const frames = readers.reduce((sum, reader) => sum + reader.signal.frames, 0);
   const chunkRows = Math.max(1, Math.min(frames, Math.floor(CHUNK_SAMPLES / channels.length)));
   const blockFrames = options.blockFrames ?? chunkRows * CHUNKS_PER_BLOCK;
   const scale = toScale(channels, contents.path);
-  const description = `raw samples of ${reader.signal.name}`;
+  const hasTimes = readers.length > 1;
+  const description = hasTimes ? `raw samples of ${readers.length} stretches` : `raw samples of ${signal.name}`;
   await writer.apply(objects.group({ path, type: 'ElectricalSeries', attributes: { description, comments: 'none' } }));
+  const open = (isWide: boolean): Promise<void> =>
+    writer.apply([
+      openData(path, { frames, channels: channels.length, isWide, chunkRows, options }),
+      ...(hasTimes ? openTimes(path, frames) : []),
+    ]);
   let first = 0;
-  let isOpen = false;
-  for await (const { samples } of readBlocks(reader, { blockFrames, signal: options.signal })) {
-    if (!isOpen)
-      await writer.apply([openData(path, reader, { isWide: samples instanceof Int32Array, chunkRows, options })]);
-    isOpen = true;
-    await writer.apply([{ type: 'fill', path: `${path}/data`, first, data: samples }]);
-    first += samples.length / channels.length;
-    work.done(samples.length * 2);
+  for (const reader of readers) {
+    for await (const block of readBlocks(reader, { blockFrames, signal: options.signal })) {
+      if (first === 0) await open(block.samples instanceof Int32Array);
+      const { firstSample } = reader.signal;
+      const toTime = (_: unknown, i: number): number => (firstSample + block.firstFrame + i) / sampleRateHz;
+      const times = hasTimes ? Float64Array.from({ length: block.frames }, toTime) : undefined;
+      await writer.apply([
+        { type: 'fill', path: `${path}/data`, first, data: block.samples },
+        ...(times === undefined ? [] : [{ type: 'fill', path: `${path}/timestamps`, first, data: times } as const]),
+      ]);
+      first += block.frames;
+      work.done(block.samples.length * 2);
+    }
   }
-  if (!isOpen) await writer.apply([openData(path, reader, { isWide: false, chunkRows, options })]);
-  await writer.apply(describeSeries(objects, path, { reader, scale }));
+  if (first === 0) await open(false);
+  await writer.apply(describeSeries(objects, path, { signal, scale, hasTimes }));
+}
+
+function neverEmpty(): never {
+  throw new MeaError('internal', { what: 'A series without a signal' });
+}
+
+function openTimes(path: string, rows: number): Hdf5Command[] {
+  const times = `${path}/timestamps`;
+  const chunkRows = Math.max(1, Math.min(rows, 2 ** 14));
+  return [
+    { type: 'rows', path: times, dtype: '<d', rows, rowShape: [], chunkRows, gzip: false },
+    { type: 'attribute', path: times, name: 'interval', value: 1, dtype: '<i' },
+    { type: 'attribute', path: times, name: 'unit', value: 'seconds' },
+  ];
 }
 
 interface DataSettings {
+  readonly frames: number;
+  readonly channels: number;
   readonly isWide: boolean;
   readonly chunkRows: number;
   readonly options: ExportOptions;
 }
 
-function openData(path: string, { signal }: BlockReader, { isWide, chunkRows, options }: DataSettings): Hdf5Command {
+function openData(path: string, { frames, channels, isWide, chunkRows, options }: DataSettings): Hdf5Command {
   return {
     type: 'rows',
     path: `${path}/data`,
     dtype: isWide ? '<i' : '<h',
-    rows: signal.frames,
-    rowShape: [signal.channels.length],
+    rows: frames,
+    rowShape: [channels],
     chunkRows,
     gzip: options.compress === true,
   };
 }
 
 interface Series {
-  readonly reader: BlockReader;
+  readonly signal: RecordedSignal;
   readonly scale: Scale;
+  /** Frames have a time each. */
+  readonly hasTimes: boolean;
 }
 
-function describeSeries(objects: NwbObjects, path: string, { reader, scale }: Series): Hdf5Command[] {
-  const { channels, firstSample, sampleRateHz } = reader.signal;
+function describeSeries(objects: NwbObjects, path: string, { signal, scale, hasTimes }: Series): Hdf5Command[] {
+  const { channels } = signal;
   const electrodes = Int32Array.from(channels, ({ electrode }, channel) => electrode ?? channel);
   const region = {
     name: 'electrodes',
@@ -90,12 +130,19 @@ function describeSeries(objects: NwbObjects, path: string, { reader, scale }: Se
     { type: 'attribute', path: `${path}/data`, name: 'offset', value: scale.offset, dtype: '<d' },
     { type: 'attribute', path: `${path}/data`, name: 'resolution', value: -1, dtype: '<d' },
     { type: 'attribute', path: `${path}/data`, name: 'unit', value: 'volts' },
-    { type: 'scalar', path: `${path}/starting_time`, dtype: '<d', value: firstSample / sampleRateHz },
-    { type: 'attribute', path: `${path}/starting_time`, name: 'rate', value: sampleRateHz, dtype: '<d' },
-    { type: 'attribute', path: `${path}/starting_time`, name: 'unit', value: 'seconds' },
+    ...(hasTimes ? [] : describeStart(path, signal)),
     { type: 'numbers', path: `${path}/electrodes`, dtype: '<i', data: electrodes, shape: [electrodes.length] },
     ...labelColumn(objects, path, region),
     ...describeChannelScales(path, scale),
+  ];
+}
+
+function describeStart(path: string, { firstSample, sampleRateHz }: RecordedSignal): Hdf5Command[] {
+  const start = `${path}/starting_time`;
+  return [
+    { type: 'scalar', path: start, dtype: '<d', value: firstSample / sampleRateHz },
+    { type: 'attribute', path: start, name: 'rate', value: sampleRateHz, dtype: '<d' },
+    { type: 'attribute', path: start, name: 'unit', value: 'seconds' },
   ];
 }
 
