@@ -5,7 +5,9 @@ import { systemDisk } from '../recording/disk/disk.js';
 import { indexJournal, type JournalIndex } from '../recording/journal/journal-index.js';
 import { openRecording } from '../recording/open-recording.js';
 import { recoverRecording } from '../recording/recover.js';
-import { openRunFolder } from '../recording/run-folder.js';
+import { describeRecordedFile } from '../recording/readers/describe-recorded-file.js';
+import { openRecordedFile } from '../recording/readers/open-recorded-file.js';
+import { isRecording, openRunFolder } from '../recording/run-folder.js';
 import { verifyRecording } from '../recording/verify.js';
 import { EXIT, type CliIo, type ExitCode } from './io.js';
 import { openShareProgress } from './progress.js';
@@ -18,7 +20,7 @@ export interface InspectCommand {
 /** `meactl info`: what a recording is, how long, and how it ended. */
 export async function infoCommand({ recording, json }: InspectCommand, io: CliIo): Promise<ExitCode> {
   assertThere(recording);
-  openRunFolder(recording);
+  if (!isRecording(recording)) return infoOfFile({ recording, json }, io);
   const opened = openRecording(recording);
   try {
     const { session, index, signals } = opened;
@@ -97,6 +99,35 @@ export async function recoverCommand({ recording, json }: InspectCommand, io: Cl
     );
   }
   return outcome === 'recovered' && lostSeconds + lostRecords > 0 ? EXIT.dataLost : EXIT.done;
+}
+
+/** What is in a recording of another program. */
+async function infoOfFile({ recording, json }: InspectCommand, io: CliIo): Promise<ExitCode> {
+  const file = await openRecordedFile(recording);
+  try {
+    const about = describeRecordedFile(file);
+    if (json) io.stdout(`${JSON.stringify({ version: 1, ...about })}\n`);
+    else {
+      const { format, writtenBy, signals, spikeTrains, spikes, electrodes, marks, unread } = about;
+      io.stdout(
+        [
+          `${format}${writtenBy === undefined ? '' : `, written by ${writtenBy}`}`,
+          ...signals.map(
+            ({ name, channels, sampleRateHz, seconds }) =>
+              `  signal ${name}: ${seconds.toFixed(2)} s of ${channels} channels at ${sampleRateHz} Hz`,
+          ),
+          ...(spikeTrains > 0 ? [`  ${spikes} spikes in ${spikeTrains} trains`] : []),
+          ...(electrodes.length > 0 ? [`  ${electrodes.length} electrodes with positions`] : []),
+          ...marks.map(({ label, count }) => `  ${count} marks '${label}'`),
+          ...unread.map((remark) => `  not read: ${remark}`),
+          '',
+        ].join('\n'),
+      );
+    }
+    return EXIT.done;
+  } finally {
+    await file.close();
+  }
 }
 
 function summarise(index: JournalIndex): object {

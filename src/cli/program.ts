@@ -148,7 +148,8 @@ function addReplay(program: Command, io: CliIo, finish: Finish): void {
   program
     .command('replay')
     .description('runs a recording through pipeline, loop and model again, and says where it differs')
-    .argument('<recording>', 'folder of a recording')
+    .argument('<recording>', 'folder of a recording, or a file of another program to look for spikes in')
+    .option('--rig <file>', 'rig file with the detection, for a file of another program')
     .option('--speed <speed>', 'max, or how many times real time the samples are played (default: max)')
     .option('--set <change...>', 'look at the samples with another setting: pipeline.threshold=5')
     .option('--skip-damaged', 'go on without samples that are not what was recorded', false)

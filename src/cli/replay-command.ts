@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { createReplaySource } from '../../drivers/replay-source.js';
 import { isMeaError, MeaError } from '../../protocols/errors.js';
 import { milliseconds } from '../../protocols/units.js';
@@ -7,13 +8,14 @@ import { toRecordedRun, type RecordedRun } from '../closed-loop/recorded-run.js'
 import { rigSchema, type Rig } from '../closed-loop/rig.js';
 import { runExperiment } from '../closed-loop/run-experiment.js';
 import { openRecording, type OpenedRecording } from '../recording/open-recording.js';
-import { openRunFolder } from '../recording/run-folder.js';
+import { isRecording, openRunFolder } from '../recording/run-folder.js';
 import { EXIT, type CliIo, type ExitCode } from './io.js';
 import { recordedPolicy } from './open-policy.js';
 import { createPause } from './pause.js';
 import { readRecordedExperiment, type RecordedExperiment } from './recorded-experiment.js';
 import { changeRig, describeChange } from './replay-change.js';
 import { parseSpeed, replaySamples, whyNotSamples, type SampleReplay } from './replay-samples.js';
+import { replayFile } from './replay-file.js';
 import type { SpikeComparison } from './spike-comparison.js';
 
 export interface ReplayCommand {
@@ -23,17 +25,22 @@ export interface ReplayCommand {
   /** Changes of the rig's detection, `pipeline.threshold=5`. */
   readonly set?: readonly string[];
   readonly skipDamaged?: boolean;
+  /** For a file of another program: the rig file with the detection. */
+  readonly rig?: string;
   readonly json: boolean;
 }
 
 /**
- * `meactl replay`: looks at the raw samples of a recording again where it has all of them, repeats the loop and the model on
+ * `meactl replay`: in a file of another program it looks for spikes. Of a recording of this one it looks at the raw samples of a recording again where it has all of them, repeats the loop and the model on
  * what they show, and compares spikes and every record. Exit code 1 where it differs, 3 where it does not but the recording's
  * last record was cut off. With changed settings it tells what would have been.
  */
 export async function replayCommand(command: ReplayCommand, io: CliIo): Promise<ExitCode> {
   const speed = parseSpeed(command.speed ?? 'max');
   const changes = command.set ?? [];
+  if (existsSync(command.recording) && !isRecording(command.recording)) {
+    return replayFile({ path: command.recording, rig: command.rig, changes, json: command.json }, io);
+  }
   const folder = openRunFolder(command.recording);
   const recording = openRecording(folder.path, command.skipDamaged === true ? 'blind' : 'refuse');
   try {

@@ -85,6 +85,6 @@ export function openRunFolder(path: string): RunFolder {
 }
 
 /** True for a folder with a journal in it. */
-function isRecording(path: string): boolean {
+export function isRecording(path: string): boolean {
   return existsSync(path) && statSync(path).isDirectory() && listSegments(path).length > 0;
 }
