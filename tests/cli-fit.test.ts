@@ -325,7 +325,7 @@ describe('a fit of what cannot be fitted ends with 2 and says what, where and wh
 
   const usages: readonly (readonly [what: string, argv: readonly string[], message: RegExp])[] = [
     ['a missing file', ['fit', join(root, 'none.mat')], /No such file \(.*none\.mat\)/],
-    ['a folder without a run', ['fit', root], /No recorded run here: got no ledger\.jsonl/],
+    ['a folder without a run', ['fit', root], /No recording here: got no journal-0000\.log/],
     ['no file', ['fit'], /missing required argument 'file'/],
     ['an unknown mode', ['fit', one, '--mode', 'magic'], /Allowed choices are published, causal/],
     ['an unknown option', ['fit', one, '--colour'], /unknown option '--colour'/],

@@ -4,7 +4,10 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { packageFolder } from '../src/cli/package-info.js';
+import { listSegments } from '../src/recording/journal/scan-journal.js';
+import { readLedger } from '../src/recording/ledger-reader.js';
 import { fitOutputSchema } from '../src/report/fit-output.js';
+import { journalFrames } from './helpers/recorded-journal.js';
 import { interruptionsOf, toldLines } from './helpers/recorded-run.js';
 import { runCli, temporaryFolder } from './helpers/run-cli.js';
 import { smallExperimentFile } from './helpers/small-experiment.js';
@@ -42,23 +45,34 @@ function start(argv: readonly string[]): Child {
   return { process, ended, output };
 }
 
-/** Comes back when the file has reached a size, or throws when the child ended before. */
-async function untilGrown(path: string, bytes: number, child: Child): Promise<void> {
-  while (!existsSync(path) || statSync(path).size < bytes) {
+/** Comes back when something is so, or throws when the child ended before. */
+async function until(child: Child, isSo: () => boolean): Promise<void> {
+  while (!isSo()) {
     if (child.process.exitCode !== null) throw new Error(`it ended before: ${child.output.stderr}`);
     await setImmediate();
   }
 }
 
-const ledgerIn = (folder: string): string => join(folder, 'ledger.jsonl');
+const journalSize = (folder: string): number =>
+  listSegments(folder).reduce((bytes, segment) => bytes + statSync(segment).size, 0);
+const recordsIn = (folder: string): number => (journalSize(folder) === 0 ? 0 : readLedger(folder).records.length);
 
+/** Comes back when a share of the whole ledger is on the disk, and at least some of it. */
+function untilRecorded(folder: string, share: number, child: Child): Promise<void> {
+  const bytes = ledgerFrom + (wholeBytes - ledgerFrom) * share;
+  return until(child, () => journalSize(folder) > bytes);
+}
+
+/** Where the first record of the ledger begins in its journal. */
+let ledgerFrom = 0;
 let wholeBytes = 0;
 beforeAll(async () => {
   if (!existsSync(MAIN)) throw new Error(`${MAIN} is not there: build first, as npm test does`);
   writeFileSync(long, smallExperimentFile({ sessions: 40, trials: 64, initialSessions: 5, mixing: 0.25 }));
   const { code } = await runCli(['run', long, '--out', whole, '--no-report']);
   expect(code).toBe(0);
-  wholeBytes = statSync(ledgerIn(whole)).size;
+  wholeBytes = journalSize(whole);
+  ledgerFrom = journalFrames(whole).find(({ name }) => name === 'ledger')!.from;
 });
 
 async function expectResumesToWhole(folder: string): Promise<void> {
@@ -76,12 +90,12 @@ describe('a run in a process of its own', () => {
     async (signal) => {
       const out = newFolder();
       const child = start(['run', long, '--out', out, '--no-report', '--json']);
-      await untilGrown(ledgerIn(out), wholeBytes / 5, child);
+      await untilRecorded(out, 1 / 5, child);
       child.process.kill(signal);
       expect(await child.ended, child.output.stderr).toEqual({ code: 130, signal: null });
       expect(child.output.stdout).toBe('');
       expect(child.output.stderr).toMatch(/^meactl: interrupted; go on with: meactl run --resume out-\d+\n$/);
-      expect(statSync(ledgerIn(out)).size).toBeLessThan(wholeBytes);
+      expect(recordsIn(out)).toBeLessThan(recordsIn(whole));
       expect(interruptionsOf(out).map(({ type }) => type)).toEqual(['interrupted']);
       expect(existsSync(join(out, 'run.lock'))).toBe(false);
       await expectResumesToWhole(out);
@@ -98,10 +112,10 @@ describe('a run in a process of its own', () => {
     async (batch, share) => {
       const out = newFolder();
       const child = start(['run', long, '--out', out, '--no-report', '--ledger-batch', batch]);
-      await untilGrown(ledgerIn(out), wholeBytes * share + 1, child);
+      await untilRecorded(out, share, child);
       child.process.kill('SIGKILL');
       expect(await child.ended).toEqual({ code: null, signal: 'SIGKILL' });
-      expect(statSync(ledgerIn(out)).size).toBeLessThan(wholeBytes);
+      expect(recordsIn(out)).toBeLessThan(recordsIn(whole));
       await expectResumesToWhole(out);
     },
   );
@@ -109,11 +123,11 @@ describe('a run in a process of its own', () => {
   it('that is killed again while it resumes resumes all the same', async () => {
     const out = newFolder();
     const first = start(['run', long, '--out', out, '--no-report']);
-    await untilGrown(ledgerIn(out), wholeBytes / 4, first);
+    await untilRecorded(out, 1 / 4, first);
     first.process.kill('SIGKILL');
     await first.ended;
     const second = start(['run', '--resume', out, '--no-report']);
-    await untilGrown(ledgerIn(out), wholeBytes / 2.5, second);
+    await untilRecorded(out, 1 / 2.5, second);
     second.process.kill('SIGKILL');
     await second.ended;
     await expectResumesToWhole(out);
@@ -127,7 +141,7 @@ describe('a run in a process of its own', () => {
     await runCli(['run', yaml, '--out', reference, '--no-report']);
     const out = newFolder();
     const child = start(['run', yaml, '--out', out, '--no-report', '--real-time']);
-    await untilGrown(ledgerIn(out), toldLines(reference).slice(0, 3).join('\n').length, child);
+    await until(child, () => recordsIn(out) >= 3);
     const intruder = await runCli(['run', '--resume', out]);
     expect([intruder.code, intruder.stderr]).toEqual([2, expect.stringMatching(/being written by another process/)]);
     child.process.kill('SIGINT');

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { packageFolder } from '../src/cli/package-info.js';
 import { experimentSchema } from '../src/closed-loop/experiment.js';
 import { readLedger } from '../src/recording/ledger-reader.js';
+import { sessionFileSchema } from '../src/recording/session-file.js';
 import { fitOutputSchema } from '../src/report/fit-output.js';
 import { toldLines } from './helpers/recorded-run.js';
 import { runCli, snapshotFolder, temporaryFolder } from './helpers/run-cli.js';
@@ -20,31 +21,41 @@ function newFolder(): string {
   return join(root, `out-${counter}`);
 }
 
-const ledgerOf = (folder: string): string => readFileSync(join(folder, 'ledger.jsonl'), 'utf8');
+/** What is the same for the same seed, by name: the records of the ledger, and two files. */
+function comparedIn(folder: string): Readonly<Record<string, string>> {
+  return {
+    ledger: readLedger(folder).lines.join('\n'),
+    'result.json': readFileSync(join(folder, 'result.json'), 'latin1'),
+    'report.html': readFileSync(join(folder, 'report.html'), 'latin1'),
+  };
+}
 
 describe('meactl run', () => {
-  it('leaves a ledger, results, states and notes in its folder, and no lock', async () => {
+  it('leaves a journal, results, states and notes in its folder, and no lock', async () => {
     const out = newFolder();
     const { code, stdout, stderr } = await runCli(['run', small, '--out', out]);
     expect([code, stderr]).toEqual([0, '']);
     expect([...snapshotFolder(out).keys()].map((path) => basename(path))).toEqual([
-      'about.json',
-      'latency.jsonl',
-      'ledger.jsonl',
+      'journal-0000.log',
+      'probe.json',
       'report.html',
       'result.json',
+      'session.json',
       'source-state.bin.0',
       'source-state.bin.1',
     ]);
     expect(stdout).toMatch(/ensembles of \d+ and \d+ electrodes/);
     expect(stdout).toContain(`recording: ${out}\nreport: ${join(out, 'report.html')}\n`);
-    expect(JSON.parse(readFileSync(join(out, 'about.json'), 'utf8'))).toMatchObject({ provenance: 'emulated' });
+    expect(sessionFileSchema.parse(JSON.parse(readFileSync(join(out, 'session.json'), 'utf8')))).toMatchObject({
+      kind: 'run',
+      provenance: 'emulated',
+      raw: 'none',
+    });
     const { ledger } = await runSmall(smallExperiment());
-    expect(readLedger(join(out, 'ledger.jsonl')).records.slice(1)).toEqual(ledger.records.slice(1));
+    expect(readLedger(out).records.slice(1)).toEqual(ledger.records.slice(1));
   });
 
-  it('writes the same bytes for the same seed: ledger, results and report, whatever the batches', async () => {
-    const names = ['ledger.jsonl', 'result.json', 'report.html'];
+  it('writes the same for the same seed: records of the ledger, and results and report to the byte, whatever the batches', async () => {
     const first = newFolder();
     await runCli(['run', small, '--out', first]);
     const variants = [[], ['--batch', '1'], ['--batch', '3', '--ledger-batch', '7'], ['--ledger-batch', '1000']];
@@ -52,24 +63,22 @@ describe('meactl run', () => {
       const again = newFolder();
       const { code, stderr } = await runCli(['run', small, '--out', again, ...options]);
       expect(code, stderr).toBe(0);
-      for (const name of names) {
-        const same = readFileSync(join(again, name)).equals(readFileSync(join(first, name)));
-        expect(same, `${name} with ${options.join(' ')}`).toBe(true);
+      const wanted = comparedIn(first);
+      for (const [name, text] of Object.entries(comparedIn(again))) {
+        expect(text === wanted[name], `${name} with ${options.join(' ')}`).toBe(true);
       }
     }
     const other = newFolder();
     await runCli(['run', small, '--out', other, '--seed', '2']);
-    expect(ledgerOf(other)).not.toBe(ledgerOf(first));
+    expect(readLedger(other).lines).not.toEqual(readLedger(first).lines);
   });
 
   it('has no host time in anything that is compared', async () => {
     const out = newFolder();
     await runCli(['run', small, '--out', out]);
-    const about = readFileSync(join(out, 'about.json'), 'utf8');
+    const about = readFileSync(join(out, 'session.json'), 'utf8');
     const [, day] = /"startedAt": "(\d{4}-\d\d-\d\d)T/.exec(about)!;
-    for (const name of ['ledger.jsonl', 'result.json', 'report.html']) {
-      expect(readFileSync(join(out, name), 'utf8').includes(day!), name).toBe(false);
-    }
+    for (const [name, text] of Object.entries(comparedIn(out))) expect(text.includes(day!), name).toBe(false);
   });
 
   it('prints one JSON document with --json and nothing else, which is its result.json', async () => {
@@ -91,9 +100,7 @@ describe('meactl run', () => {
     expect(stdout).toContain('ensemble not found for source 1 and 2: no model was fitted');
     const { cultures } = fitOutputSchema.parse(JSON.parse(readFileSync(join(out, 'result.json'), 'utf8')));
     expect(cultures[0]).toMatchObject({ found: false, freeEnergy: null });
-    for (const name of ['ledger.jsonl', 'result.json', 'report.html']) {
-      expect(readFileSync(join(out, name), 'utf8')).not.toMatch(/\bNaN\b/);
-    }
+    for (const text of Object.values(comparedIn(out))) expect(text).not.toMatch(/\bNaN\b/);
   });
 
   it('takes the name of a bundled experiment, and --seed and --sessions in place of what the file says', async () => {
@@ -110,7 +117,7 @@ describe('meactl run', () => {
       '--no-report',
     ]);
     expect([code, stderr]).toEqual([0, '']);
-    const start = readLedger(join(out, 'ledger.jsonl')).records[0]!;
+    const start = readLedger(out).records[0]!;
     if (start.type !== 'experiment-started') throw new Error(start.type);
     expect(experimentSchema.parse(start.experiment)).toMatchObject({ name: 'quick', sessions: 6, seed: 5, trials: 64 });
     expect(existsSync(join(out, 'report.html'))).toBe(false);
@@ -246,7 +253,7 @@ describe('meactl', () => {
     ['an unknown option', ['--fly'], /unknown option '--fly'/],
     ['nothing', [], /Usage: meactl/],
     ['a replay of nothing', ['replay'], /missing required argument 'recording'/],
-    ['a replay of a missing folder', ['replay', '/nowhere'], /No recorded run here: got no such folder/],
+    ['a replay of a missing folder', ['replay', '/nowhere'], /No recording here: got no such folder/],
   ])('ends with 2 for %s', async (_, argv, message) => {
     const { code, stdout, stderr } = await runCli(argv);
     expect(code).toBe(2);
@@ -256,23 +263,38 @@ describe('meactl', () => {
 });
 
 describeWithSmallDisk('a run on a disk that is full', 16, (disk) => {
+  // Wide and long enough that what it records is more than the room that a recording holds back for its end.
+  const argv = ['run', join(root, 'long.yaml'), '--rig', join(root, 'wide.yaml')];
+  writeFileSync(argv[1]!, smallExperimentFile({ trials: 64 }));
+  writeFileSync(
+    argv[3]!,
+    JSON.stringify({
+      version: 1,
+      name: 'wide',
+      device: 'emulator',
+      array: { rows: 32, columns: 32 },
+      stimulated: { electrodes: Array.from({ length: 32 }, (_, i) => 31 * i), status: 'confirmed' },
+      pulse: { amplitudeUa: null, phaseWidthUs: null, status: 'unconfirmed' },
+    }),
+  );
+
   it('ends with 1, names the file, keeps a valid ledger, and goes on to the same one once there is room', async () => {
     const whole = newFolder();
-    await runCli(['run', small, '--out', whole]);
+    await runCli([...argv, '--out', whole]);
     const seen = new Set<string>();
-    for (let kibibytes = 16; ; kibibytes += kibibytes < 56 ? 4 : 72) {
+    for (let kibibytes = 16; ; kibibytes += kibibytes < 1024 ? 252 : 72) {
       disk.resize(kibibytes);
       const out = join(disk.path, 'run');
-      const { code, stdout, stderr } = await runCli(['run', small, '--out', out]);
+      const { code, stdout, stderr } = await runCli([...argv, '--out', out]);
       if (code === 0) break;
       expect(code, stderr).toBe(1);
       expect(stdout).toBe('');
       expect(stderr).toMatch(/(no space left|ENOSPC)/);
       const [, name] = /\(.*run\/([\w.-]+)\)/.exec(stderr)!;
-      seen.add(name!.replace(/\d$/, 'n'));
-      if (existsSync(join(out, 'ledger.jsonl')) && toldLines(out).length > 0) {
-        expect(ledgerOf(whole).startsWith(toldLines(out).join('\n'))).toBe(true);
-        disk.resize(4096);
+      seen.add(name!.replace(/bin\.\d$/, 'bin.n'));
+      if (existsSync(join(out, 'journal-0000.log')) && toldLines(out).length > 0) {
+        expect(toldLines(whole).slice(0, toldLines(out).length)).toEqual(toldLines(out));
+        disk.resize(8192);
         const again = await runCli(['run', '--resume', out]);
         expect(again.code, again.stderr).toBe(0);
         expect(toldLines(out), `${kibibytes} KiB`).toEqual(toldLines(whole));
@@ -282,6 +304,8 @@ describeWithSmallDisk('a run on a disk that is full', 16, (disk) => {
       }
       rmSync(out, { recursive: true });
     }
-    expect([...seen].sort()).toEqual(expect.arrayContaining(['ledger.jsonl', 'report.html', 'source-state.bin.n']));
+    expect([...seen].sort()).toEqual(
+      expect.arrayContaining(['journal-0000.log', 'probe.json', 'report.html', 'reserve.bin', 'source-state.bin.n']),
+    );
   });
 });

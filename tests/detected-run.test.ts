@@ -1,15 +1,17 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { LatencyRecord, LedgerRecord } from '../protocols/ledger.js';
 import type { DetectingSource, DetectorLevels, StageLatencies, TimedSource, TrialRequest } from '../protocols/trial.js';
 import { sampleIndex } from '../protocols/units.js';
 import type { Experiment } from '../src/closed-loop/experiment.js';
-import { readNewestLatency } from '../src/recording/latency-reader.js';
+import { segmentName } from '../src/recording/journal/journal-writer.js';
+import { readLedger } from '../src/recording/ledger-reader.js';
 import { fitOutputSchema } from '../src/report/fit-output.js';
 import { renderReport } from '../src/report/render-report.js';
+import { journalBytes, writeFrames, writeJournal } from './helpers/recorded-journal.js';
 import { runCli, temporaryFolder } from './helpers/run-cli.js';
-import { emulatedSource, runSmall, smallExperiment, toLines, type MemoryLedger } from './helpers/small-experiment.js';
+import { emulatedSource, runSmall, smallExperiment, type MemoryLedger } from './helpers/small-experiment.js';
 
 const root = temporaryFolder('detected-run');
 const STAGE = { count: 3, median: 100, p99: 250, max: 1000 };
@@ -68,8 +70,10 @@ async function record(experiment: Experiment): Promise<MemoryLedger> {
 
 function store(name: string, records: readonly LedgerRecord[]): string {
   const folder = join(root, name);
-  mkdirSync(folder);
-  writeFileSync(join(folder, 'ledger.jsonl'), toLines(records));
+  writeJournal(
+    folder,
+    records.map((record) => JSON.stringify(record)),
+  );
   return folder;
 }
 
@@ -89,7 +93,7 @@ describe('a run on a source that detects', () => {
     });
     const { code, stdout } = await runCli(['replay', store('whole', records)]);
     expect(code).toBe(0);
-    expect(stdout).toMatch(/^no difference: 50 records/);
+    expect(stdout).toMatch(/^from the recorded responses: .*\nno difference: 50 records/);
   });
 
   it('does not repeat when its blindness is taken out of the recording', async () => {
@@ -124,11 +128,23 @@ describe('a run on a source that detects', () => {
   });
 
   it('puts the host times of every step beside the ledger, and a report shows the newest', async () => {
-    const { latencies } = await record(smallExperiment());
+    const { records, latencies } = await record(smallExperiment());
     expect(latencies.map(({ stagesUs }) => stagesUs)).toEqual([STAGES, STAGES, STAGES, STAGES]);
-    const path = join(root, 'latency.jsonl');
-    writeFileSync(path, `${latencies.map((latency) => JSON.stringify(latency)).join('\n')}\n{"type":"late`);
-    const newest = readNewestLatency(path)!;
+    const folder = store('latencies', records);
+    const before = readLedger(folder);
+    expect(before.newestLatency).toBeUndefined();
+    // The newest one was being written when the program died.
+    writeFrames(
+      folder,
+      { segment: 1, seq: records.length + 2 },
+      [...latencies, { ...latencies[3]!, session: 4 }].map((latency) => ['latency', JSON.stringify(latency)]),
+    );
+    truncateSync(join(folder, segmentName(1)), statSync(join(folder, segmentName(1))).size - 9);
+    const whole = journalBytes(folder);
+    const stored = readLedger(folder);
+    expect(stored.lines).toEqual(before.lines);
+    expect(stored.tornBytes).toBeGreaterThan(0);
+    const newest = stored.newestLatency!;
     expect(newest).toMatchObject({ session: 3, stagesUs: STAGES });
     const render = (latency: LatencyRecord): string =>
       renderReport({ title: 'A run', provenance: 'real', cultures: [], latency });
@@ -136,7 +152,6 @@ describe('a run on a source that detects', () => {
     const { stagesUs, ...without } = newest;
     expect(stagesUs).toBeDefined();
     expect(render(without)).not.toContain('Latency');
-    expect(readNewestLatency(join(root, 'nothing.jsonl'))).toBeUndefined();
-    expect(readFileSync(path, 'utf8')).toContain('"late');
+    expect(journalBytes(folder).equals(whole)).toBe(true);
   });
 });

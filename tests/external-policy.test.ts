@@ -8,6 +8,7 @@ import { describe, expect, it } from 'vitest';
 import { packageFolder } from '../src/cli/package-info.js';
 import { readLedger } from '../src/recording/ledger-reader.js';
 import { describeWithDebianTool, type ToolProbe } from './helpers/debian-tool.js';
+import { cutJournal } from './helpers/recorded-journal.js';
 import { toldLines } from './helpers/recorded-run.js';
 import { runCli, temporaryFolder } from './helpers/run-cli.js';
 import { smallExperimentFile, type ExperimentKeys } from './helpers/small-experiment.js';
@@ -39,11 +40,11 @@ for (const [file, probe] of CLIENTS) {
         // As long as an interpreter may take to load on a busy machine, and half of the trial's time for each answer.
         const { out, stdout } = await run(file, { address, connectS: 120, deadlineMs: 10_000 }, { trialPeriodS: 20 });
         expect(stdout, complaints).toMatch(/fallback policy: 0 trials/);
-        const { records } = readLedger(join(out, 'ledger.jsonl'));
+        const { records } = readLedger(out);
         const shown = records.flatMap((record) => (record.type === 'trial' ? [record.inputs] : []));
         expect(shown).toHaveLength(32);
         expect(new Set(shown).size).toBeGreaterThan(4);
-        expect((await runCli(['replay', out])).stdout).toMatch(/^no difference/);
+        expect((await runCli(['replay', out])).stdout).toMatch(/^from the recorded responses: .*\nno difference/);
       } finally {
         client.kill('SIGKILL');
       }
@@ -64,12 +65,12 @@ describe('an external policy over ZeroMQ', () => {
       const fallen = toldLines(out).filter((line) => line.includes('"fallback":{'));
       expect(fallen).toHaveLength(4);
       expect(fallen[0]).toContain('"fallback":{"cause":"bad-answer","detail":"inputs: 2 digits in place of 32"}');
-      expect((await runCli(['replay', out])).stdout).toMatch(/^no difference/);
+      expect((await runCli(['replay', out])).stdout).toMatch(/^from the recorded responses: .*\nno difference/);
       // Cut off after ten lines: what was recorded is taken, and the program is asked again for the others.
       const cut = join(root, 'scripted-cut');
       cpSync(out, cut, { recursive: true });
       rmSync(join(cut, 'result.json'));
-      writeFileSync(join(cut, 'ledger.jsonl'), `${toldLines(out).slice(0, 10).join('\n')}\n`);
+      cutJournal(cut, 10);
       const asked = client.asked();
       const resumed = await runCli(['run', '--resume', cut, '--no-report']);
       expect(resumed.code, resumed.stderr).toBe(0);

@@ -2,7 +2,7 @@ import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } fr
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { fitOutputSchema } from '../src/report/fit-output.js';
-import { openRunFolder } from '../src/recording/run-folder.js';
+import { cutJournal } from './helpers/recorded-journal.js';
 import { toldLines } from './helpers/recorded-run.js';
 import { runCli, temporaryFolder } from './helpers/run-cli.js';
 import { smallExperimentFile, type ExperimentKeys } from './helpers/small-experiment.js';
@@ -26,7 +26,7 @@ async function run(name: string, keys: ExperimentKeys): Promise<string> {
 
 async function expectExactReplay(folder: string): Promise<void> {
   const { code, stdout, stderr } = await runCli(['replay', folder]);
-  expect(stderr + stdout).toMatch(/^no difference/);
+  expect(stderr + stdout).toMatch(/^from the recorded responses: .*\nno difference/);
   expect(code).toBe(0);
 }
 
@@ -37,7 +37,7 @@ async function expectSameWhenResumed(folder: string): Promise<void> {
     const cut = `${folder}-cut-${kept}`;
     cpSync(folder, cut, { recursive: true });
     rmSync(join(cut, 'result.json'));
-    writeFileSync(join(cut, 'ledger.jsonl'), `${lines.slice(0, kept).join('\n')}\n`);
+    cutJournal(cut, kept);
     const { code, stderr } = await runCli(['run', '--resume', cut, '--no-report']);
     expect(code, stderr).toBe(0);
     expect(toldLines(cut), `after ${kept} lines`).toEqual(lines);
@@ -107,7 +107,7 @@ describe('a policy that cannot be', () => {
       { policy: { type: 'pattern-file', file: 'none.csv' } },
       /Cannot read the patterns: got ENOENT/,
     ],
-    ['without its run', { policy: { type: 'yoked', run: 'none' } }, /No recorded run here/],
+    ['without its run', { policy: { type: 'yoked', run: 'none' } }, /No recording here/],
     [
       'too slow for its trials',
       { policy: { type: 'external', deadlineMs: 501 } },
@@ -180,8 +180,7 @@ describe('an experiment with arms', () => {
     for (const gone of ['frozen', 'comparison.txt', 'comparison.html', 'mixed/result.json', 'mixed/report.html']) {
       rmSync(join(cut, gone), { recursive: true });
     }
-    const lines = toldLines(openRunFolder(join(cut, 'mixed')).path);
-    writeFileSync(join(cut, 'mixed', 'ledger.jsonl'), `${lines.slice(0, 20).join('\n')}\n`);
+    cutJournal(join(cut, 'mixed'), 20);
     const { code, stderr } = await runCli(['run', '--resume', cut]);
     expect(code, stderr).toBe(0);
     for (const name of ['pure', 'mixed', 'frozen']) {

@@ -1,13 +1,14 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { writeJournal, type TornRecord } from './helpers/recorded-journal.js';
 import { interruptionsOf, recordPart, toldLines } from './helpers/recorded-run.js';
 import { runCli, snapshotFolder, temporaryFolder } from './helpers/run-cli.js';
 import { runSmall, smallExperiment } from './helpers/small-experiment.js';
 
 const root = temporaryFolder('replay');
 const SMALL = smallExperiment();
+const FROM_RESPONSES = 'from the recorded responses: it was made of counts, without voltages\n';
 
 const outcomeSchema = z.strictObject({
   version: z.literal(1),
@@ -15,6 +16,7 @@ const outcomeSchema = z.strictObject({
   trials: z.number(),
   complete: z.boolean(),
   tornBytes: z.number(),
+  samples: z.null(),
   difference: z
     .strictObject({
       index: z.number(),
@@ -28,11 +30,10 @@ const outcomeSchema = z.strictObject({
 type Outcome = z.infer<typeof outcomeSchema> & { readonly code: number };
 
 let counter = 0;
-async function replay(lines: readonly string[], tail = ''): Promise<Outcome> {
+async function replay(lines: readonly string[], torn?: TornRecord): Promise<Outcome> {
   counter++;
   const folder = join(root, `run-${counter}`);
-  mkdirSync(folder);
-  writeFileSync(join(folder, 'ledger.jsonl'), `${lines.map((line) => `${line}\n`).join('')}${tail}`);
+  writeJournal(folder, lines, torn);
   const { code, stdout, stderr } = await runCli(['replay', folder, '--json']);
   expect(stdout, stderr).toMatch(/^\{.*\}\n$/);
   return { code, ...outcomeSchema.parse(JSON.parse(stdout)) };
@@ -53,6 +54,7 @@ describe('a replay', () => {
       trials: 32,
       complete: true,
       tornBytes: 0,
+      samples: null,
       difference: null,
     });
   });
@@ -78,7 +80,7 @@ describe('a replay', () => {
     expect([code, stderr]).toEqual([0, '']);
     const told = toldLines(path).length;
     expect(stdout).toBe(
-      `no difference: ${told} records, 19 trials repeat exactly (the recording does not reach the end of its experiment)\n`,
+      `${FROM_RESPONSES}no difference: ${told} records, 19 trials repeat exactly (the recording does not reach the end of its experiment)\n`,
     );
     expect(interruptionsOf(path)).toHaveLength(1);
     expect(snapshotFolder(path)).toEqual(before);
@@ -95,13 +97,14 @@ describe('a replay', () => {
         trials,
         complete: false,
         tornBytes: 0,
+        samples: null,
         difference: null,
       });
     }
   });
 
   it('ends with 3 where the last record was cut off and the others repeat', async () => {
-    const outcome = await replay(lines.slice(0, 20), lines[20]!.slice(0, 30));
+    const outcome = await replay(lines.slice(0, 20), { line: lines[20]!, bytes: 30 });
     expect([outcome.code, outcome.difference, outcome.records, outcome.tornBytes]).toEqual([3, null, 20, 30]);
   });
 
@@ -263,12 +266,14 @@ describe('a replay of a changed recording', () => {
 
   it('says in words where, what was recorded and what came instead', async () => {
     const folder = join(root, 'words');
-    mkdirSync(folder);
     const changed = changeLine({ line: ENDED, nth: 3, path: ['errX'], to: 0.5, where: '', field: '' });
-    writeFileSync(join(folder, 'ledger.jsonl'), changed.map((line) => `${line}\n`).join(''));
+    writeJournal(folder, changed);
     const { code, stdout } = await runCli(['replay', folder]);
     expect(code).toBe(1);
-    expect(stdout).toMatch(/^first difference at session 3: errX\n {2}recorded: 0\.5\n {2}repeated: 0\.\d+\n$/);
+    expect(stdout.startsWith(FROM_RESPONSES)).toBe(true);
+    expect(stdout.slice(FROM_RESPONSES.length)).toMatch(
+      /^first difference at session 3: errX\n {2}recorded: 0\.5\n {2}repeated: 0\.\d+\n$/,
+    );
   });
 });
 

@@ -1,8 +1,9 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { writeJournal } from './helpers/recorded-journal.js';
 import { interruptionsOf, toldLines } from './helpers/recorded-run.js';
-import { runCli, temporaryFolder, type CliOutcome } from './helpers/run-cli.js';
+import { runCli, snapshotFolder, temporaryFolder, type CliOutcome } from './helpers/run-cli.js';
 import { smallExperimentFile } from './helpers/small-experiment.js';
 
 const root = temporaryFolder('resume-voltages');
@@ -24,9 +25,7 @@ beforeAll(async () => {
 /** The recording as it would be had the program been killed after a number of records. */
 function killedAfter(records: number): string {
   const folder = join(root, `killed-${records}`);
-  mkdirSync(folder);
-  const lines = whole.lines.slice(0, records).map((line) => `${line}\n`);
-  writeFileSync(join(folder, 'ledger.jsonl'), `${lines.join('')}${whole.lines[records]!.slice(0, 40)}`);
+  writeJournal(folder, whole.lines.slice(0, records), { line: whole.lines[records]!, bytes: 40 });
   return folder;
 }
 
@@ -48,14 +47,14 @@ describe('a run on the emulated voltages that died', () => {
 
   it('is not continued when its recording was changed', async () => {
     const folder = killedAfter(12);
-    const ledger = join(folder, 'ledger.jsonl');
-    const text = readFileSync(ledger, 'utf8').replace(
-      /"counts":\[(\d+)/,
-      (_, count) => `"counts":[${Number(count) + 1}`,
-    );
-    writeFileSync(ledger, text);
+    const at = whole.lines.findIndex((line) => line.startsWith('{"type":"trial"'));
+    const changed = [...whole.lines.slice(0, 12)];
+    changed[at] = changed[at]!.replace(/"counts":\[(\d+)/, (_, count) => `"counts":[${Number(count) + 1}`);
+    expect(changed[at]).not.toBe(whole.lines[at]);
+    writeJournal(folder, changed, { line: whole.lines[12]!, bytes: 40 });
+    const before = snapshotFolder(folder);
     const { code, stderr } = await run('--resume', folder);
     expect([code, stderr]).toEqual([2, expect.stringContaining('does not repeat what was recorded')]);
-    expect(readFileSync(ledger, 'utf8')).toBe(text);
+    expect(snapshotFolder(folder)).toEqual(before);
   });
 });

@@ -1,15 +1,8 @@
-import {
-  appendFileSync,
-  cpSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  rmSync,
-  truncateSync,
-  writeFileSync,
-} from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { listSegments } from '../src/recording/journal/scan-journal.js';
+import { cutJournal, journalBytes, journalFrames, replaceJournal, writeJournal } from './helpers/recorded-journal.js';
 import { flipByte, interruptionsOf, recordPart, toldLines } from './helpers/recorded-run.js';
 import { runCli, snapshotFolder, temporaryFolder, type CliOutcome } from './helpers/run-cli.js';
 import { smallExperiment, smallExperimentFile } from './helpers/small-experiment.js';
@@ -84,8 +77,8 @@ describe('a resumed run is the uninterrupted one', () => {
       cpSync(path, copy, { recursive: true });
       await resume(copy);
       // as if that one had been killed later on
-      const all = readFileSync(join(copy, 'ledger.jsonl'), 'utf8').split('\n');
-      writeFileSync(join(path, 'ledger.jsonl'), `${all.slice(0, lines).join('\n')}\n`);
+      cutJournal(copy, lines);
+      replaceJournal(path, copy);
     }
     await expectSameAsWhole(path);
     expect(interruptionsOf(path).length).toBeGreaterThanOrEqual(3);
@@ -105,7 +98,7 @@ describe('a resumed run is the uninterrupted one', () => {
     for (let lines = 1; lines <= whole.lines.length; lines++) {
       const folder = newFolder();
       cpSync(finished, folder, { recursive: true });
-      writeFileSync(join(folder, 'ledger.jsonl'), `${whole.lines.slice(0, lines).join('\n')}\n`);
+      cutJournal(folder, lines);
       if (lines % 3 === 0) rmSync(join(folder, 'source-state.bin.0'));
       if (lines % 3 === 1) flipByte(join(folder, 'source-state.bin.1'), 100);
       await expectSameAsWhole(folder, `cut after line ${lines}`);
@@ -172,37 +165,43 @@ describe('a last line that was cut off', () => {
     const lines = toldLines(finished);
     const last = lines.findIndex((line) => line.startsWith('{"type":"rest"'));
     expect(lines[last - 2]).toContain('"ensemble-not-found"');
-    // trial, ensemble-not-found, session-ended and rest: the last three of these, and the end of the trial before
-    const kept = Buffer.from(`${lines.slice(0, last - 3).join('\n')}\n`);
-    const cut = Buffer.from(`${lines.slice(last - 3, last + 1).join('\n')}\n`);
+    // trial, ensemble-not-found, session-ended and rest, what lies between them, and the end of the trial before
+    const frames = journalFrames(finished);
+    const told = frames.filter(({ name }) => name === 'ledger').slice(last - 4, last + 1);
+    const [from, to] = [told[0]!.to, told.at(-1)!.to];
+    expect(new Set(told.map(({ segment }) => segment)).size).toBe(1);
     const folder = newFolder();
-    for (let length = 0; length <= cut.length; length++) {
-      cpSync(finished, folder, { recursive: true, force: true });
-      rmSync(join(folder, 'result.json'), { force: true });
-      const bytes = Buffer.concat([kept, cut.subarray(0, length)]);
-      writeFileSync(join(folder, 'ledger.jsonl'), bytes);
+    for (let end = from; end <= to; end++) {
+      rmSync(folder, { recursive: true, force: true });
+      cpSync(finished, folder, { recursive: true });
+      rmSync(join(folder, 'result.json'));
+      const [segment] = listSegments(folder);
+      truncateSync(segment!, end);
+      const bytes = readFileSync(segment!);
       const { code, stderr } = await resume(folder);
-      expect(code, `cut to ${length} bytes: ${stderr}`).toBe(0);
-      expect(toldLines(folder), `cut to ${length} bytes`).toEqual(lines);
-      const torn = bytes.length - bytes.lastIndexOf(0x0a) - 1;
+      expect(code, `cut at byte ${end}: ${stderr}`).toBe(0);
+      expect(toldLines(folder), `cut at byte ${end}`).toEqual(lines);
+      const torn = end - Math.max(...frames.flatMap((frame) => (frame.to <= end ? [frame.to] : [])));
       if (torn > 0) expect(stderr).toContain(`the last record was cut off (${torn} bytes)`);
       else expect(stderr).toBe('');
-      // what is kept is a prefix of what is there, and the torn bytes are gone
-      const after = readFileSync(join(folder, 'ledger.jsonl'));
-      expect(after.subarray(0, bytes.length - torn).equals(bytes.subarray(0, bytes.length - torn))).toBe(true);
-      expect(after.subarray(bytes.length - torn).toString()).toMatch(/^\{"type":"resumed"/);
+      // what is whole stays as it is, what is torn is beside it, and what is new stands in segments of its own
+      expect(readFileSync(segment!).equals(bytes.subarray(0, end - torn))).toBe(true);
+      const aside = `${segment!}.unverified`;
+      if (torn > 0) expect(readFileSync(aside).equals(bytes.subarray(end - torn))).toBe(true);
+      else expect(existsSync(aside)).toBe(false);
+      const next = journalFrames(folder).find((frame) => frame.name === 'ledger' && frame.segment !== segment)!;
+      expect(Buffer.from(next.payload).toString()).toMatch(/^\{"type":"resumed"/);
     }
   });
 });
 
 describe('a resume that cannot be', () => {
-  /** A run of 19 trials, killed, with a torn line at its end. */
+  /** A run of 19 trials, killed, with a torn record at its end. */
   async function recorded(change: (lines: string[]) => void = () => undefined): Promise<string> {
-    const { path, ledger } = await recordPart(newFolder(), SMALL, { trials: 19, by: 'kill' });
+    const { path } = await recordPart(newFolder(), SMALL, { trials: 19, by: 'kill' });
     const lines = [...toldLines(path)];
     change(lines);
-    writeFileSync(ledger, lines.map((line) => `${line}\n`).join(''));
-    appendFileSync(ledger, '{"type":"tri');
+    writeJournal(path, lines, { line: whole.lines.at(-1)!, bytes: 12 });
     return path;
   }
 
@@ -221,7 +220,7 @@ describe('a resume that cannot be', () => {
         replaceIn(0, '"version":1', '"version":2')(lines);
         lines[4] = '{"type":"of-the-future"}';
       },
-      /newer than this program: got ledger version 2, expected at most 1 \(.*line 1\)/,
+      /newer than this program: got ledger version 2, expected at most 1 \(.*journal-0000\.log, byte \d+\)/,
     ],
     [
       'from another device',
@@ -232,15 +231,23 @@ describe('a resume that cannot be', () => {
     [
       'with an experiment that cannot be',
       replaceIn(0, '"mixing":0', '"mixing":7'),
-      /experiment is not valid: got mixing.*line 1/,
+      /experiment is not valid: got mixing.*the first record/,
     ],
-    ['with a damaged line', replaceIn(5, '"counts":[', '"counts":['.slice(1)), /not JSON.*line 6/],
-    ['with a line that is no record', replaceIn(5, '"trial"', '"trail"'), /not a record.*line 6/],
-    ['with a negative count', replaceIn(5, /"counts":\[\d+/, '"counts":[-1'), /not a record.*counts\.0.*line 6/],
+    ['with a damaged line', replaceIn(5, '"counts":[', '"counts":['.slice(1)), /not JSON.*journal-0000\.log, byte \d+/],
+    [
+      'with a line that is no record',
+      replaceIn(5, '"trial"', '"trail"'),
+      /not what it should be.*journal-0000\.log, byte \d+/,
+    ],
+    [
+      'with a negative count',
+      replaceIn(5, /"counts":\[\d+/, '"counts":[-1'),
+      /not what it should be.*counts\.0.*journal-0000\.log, byte \d+/,
+    ],
     ['without its first line', (lines) => lines.shift(), /must begin with its experiment: got session-started/],
     ['with nothing but a torn line', (lines) => lines.splice(0), /must begin with its experiment: got an empty ledger/],
     ['with a line removed', (lines) => lines.splice(5, 1), /does not repeat what was recorded \(session 0, trial 4\)/],
-    ['with a changed stimulus', replaceIn(5, /"inputs":"[01]/, '"inputs":"x'), /not a record.*inputs/],
+    ['with a changed stimulus', replaceIn(5, /"inputs":"[01]/, '"inputs":"x'), /not what it should be.*inputs/],
     [
       'with a changed prediction',
       replaceIn(25, /"xp":\[/, '"xp":[1'),
@@ -285,13 +292,13 @@ describe('a resume that cannot be', () => {
   it('(of a folder without a ledger, or no folder) says so', async () => {
     const folder = newFolder();
     const none = await resume(folder);
-    expect([none.code, none.stderr]).toEqual([2, expect.stringMatching(/No recorded run here: got no such folder/)]);
+    expect([none.code, none.stderr]).toEqual([2, expect.stringMatching(/No recording here: got no such folder/)]);
     expect(existsSync(folder)).toBe(false);
     mkdirSync(folder);
     const empty = await resume(folder);
     expect([empty.code, empty.stderr]).toEqual([
       2,
-      expect.stringMatching(/No recorded run here: got no ledger\.jsonl/),
+      expect.stringMatching(/No recording here: got no journal-0000\.log/),
     ]);
     expect(snapshotFolder(folder).size).toBe(0);
   });
@@ -336,14 +343,14 @@ describe('a run that died between its last trial and its results', () => {
     const { path } = await recordPart(newFolder(), SMALL, { trials: 19, by: 'kill' });
     await resume(path);
     rmSync(join(path, 'result.json'));
-    const ledger = readFileSync(join(path, 'ledger.jsonl'));
+    const ledger = journalBytes(path);
     expect((await resume(path)).code).toBe(0);
     expect(readFileSync(join(path, 'result.json'), 'utf8')).toBe(whole.result);
-    expect(readFileSync(join(path, 'ledger.jsonl')).equals(ledger)).toBe(true);
+    expect(journalBytes(path).equals(ledger)).toBe(true);
     // only the report is missing now
     const withReport = await runCli(['run', '--resume', path]);
     expect(withReport.code, withReport.stderr).toBe(0);
     expect(existsSync(join(path, 'report.html'))).toBe(true);
-    expect(readFileSync(join(path, 'ledger.jsonl')).equals(ledger)).toBe(true);
+    expect(journalBytes(path).equals(ledger)).toBe(true);
   });
 });

@@ -9,7 +9,7 @@ import { stringify } from 'yaml';
 import { createEmulatedRig } from '../sim-device/rig/create-emulated-rig.js';
 import type { TruthRecord } from '../sim-device/rig/spike-event.js';
 import { packageFolder } from '../src/cli/package-info.js';
-import { readNewestLatency } from '../src/recording/latency-reader.js';
+import { segmentName } from '../src/recording/journal/journal-writer.js';
 import { readLedger } from '../src/recording/ledger-reader.js';
 import { temporaryFolder } from './helpers/run-cli.js';
 import { serveDevice, type ServedDevice } from './helpers/served-device.js';
@@ -75,10 +75,8 @@ function meactl(...argv: readonly string[]): Promise<Ended> {
   });
 }
 
-function trialsIn(ledger: string): number {
-  return readFileSync(ledger, 'utf8')
-    .split('\n')
-    .filter((line) => line.startsWith('{"type":"trial"')).length;
+function trialsIn(folder: string): number {
+  return readLedger(folder).records.filter(({ type }) => type === 'trial').length;
 }
 
 async function killedWhen(isTime: () => boolean, argv: readonly string[]): Promise<void> {
@@ -178,12 +176,11 @@ describe('meactl run on a device', () => {
     expect(stimuli()).toEqual([]);
     const ran = await meactl(...run);
     expect([ran.code, ran.stderr]).toEqual([0, '']);
-    const { records } = readLedger(join(out, 'ledger.jsonl'));
+    const { records, newestLatency: newest } = readLedger(out);
     expect(records[0]).toMatchObject({
       type: 'experiment-started',
       arming: { serialNumber: serial, acceptedUnconfirmed: { limits: ['maxDuty'], why: 'a test' } },
     });
-    const newest = readNewestLatency(join(out, 'latency.jsonl'));
     expect(newest?.stagesUs).toMatchObject({ trial: { count: SESSIONS * TRIALS } });
     expect(newest?.stagesUs?.acknowledge.median).toBeGreaterThan(0);
     expect(readFileSync(join(out, 'report.html'), 'utf8')).toContain('given to the driver to answered by the device');
@@ -220,7 +217,7 @@ describe('meactl run on a device', () => {
     const ran = await meactl('run', strict, '--rig', deaf, '--out', out, ...words);
     expect(ran.stderr).toMatch(/again and again.*got doubted, 1 times/);
     expect(ran.code).toBe(2);
-    const { records } = readLedger(join(out, 'ledger.jsonl'));
+    const { records } = readLedger(out);
     const doubted = records.filter((record) => record.type === 'trial-uncounted');
     expect(doubted).toHaveLength(1);
     expect(doubted[0]?.doubt?.missing.length).toBeGreaterThan(0);
@@ -243,20 +240,19 @@ describe('meactl run on a device', () => {
       const [, serial] = /expected --arm (\S+)/.exec(refused.stderr)!;
       const words = ['--arm', serial!, '--accept-unconfirmed', 'a test'];
       words.push('--treatment-lot', 'L-1', '--treatment-applied', '2026-11-28T00:00:00Z');
-      const ledger = join(out, 'ledger.jsonl');
-      const isFarEnough = (): boolean => existsSync(ledger) && trialsIn(ledger) >= 3;
+      const isFarEnough = (): boolean => existsSync(join(out, segmentName(0))) && trialsIn(out) >= 3;
       await killedWhen(isFarEnough, ['run', experiment, '--rig', rigFile, '--out', out, '--no-report', ...words]);
-      const before = trialsIn(ledger);
+      const before = trialsIn(out);
       const disarmed = stimuli().length;
       expect(before).toBeLessThan(TRIALS * SESSIONS);
       const unarmed = await meactl('run', '--resume', out, '--no-report');
       expect([unarmed.code, unarmed.stderr]).toEqual([1, expect.stringContaining('no --arm')]);
-      expect(trialsIn(ledger)).toBe(before);
+      expect(trialsIn(out)).toBe(before);
       const other = await meactl('run', '--resume', out, '--arm', 'another');
       expect([other.code, other.stderr]).toEqual([2, expect.stringContaining('begun on another device')]);
       const resumed = await meactl('run', '--resume', out, '--no-report', ...words);
       expect([resumed.code, resumed.stderr]).toEqual([0, '']);
-      const { records } = readLedger(ledger);
+      const { records } = readLedger(out);
       const trials = records.filter((record) => record.type === 'trial');
       expect(trials.map(({ session, trial }) => TRIALS * session + trial)).toEqual(
         Array.from({ length: SESSIONS * TRIALS }, (_, i) => i),

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readLedger } from '../src/recording/ledger-reader.js';
 import { fitOutputSchema } from '../src/report/fit-output.js';
+import { cutJournal } from './helpers/recorded-journal.js';
 import { toldLines } from './helpers/recorded-run.js';
 import { runCli, snapshotFolder, temporaryFolder } from './helpers/run-cli.js';
 import { smallExperimentFile, type ExperimentKeys } from './helpers/small-experiment.js';
@@ -33,7 +34,7 @@ describe('a run that a stop rule ended', () => {
     expect(stdout).toMatch(
       /selectivity in x inside the 90 % band forecast of it: published \d of 2 .*; empirical \d of 2/,
     );
-    const { records } = readLedger(join(out, 'ledger.jsonl'));
+    const { records } = readLedger(out);
     expect(records.slice(-2).map(({ type }) => type)).toEqual(['stopped', 'experiment-ended']);
     const { cultures } = fitOutputSchema.parse(JSON.parse(readFileSync(join(out, 'result.json'), 'utf8')));
     expect(cultures[0]!.design.sessions).toBe(4);
@@ -46,7 +47,9 @@ describe('a run that a stop rule ended', () => {
     const { code, stdout } = await runCli(['replay', out]);
     expect([code, stdout]).toEqual([
       0,
-      expect.stringMatching(/^no difference: \d+ records, 64 trials repeat exactly\n$/),
+      expect.stringMatching(
+        /^from the recorded responses: .*\nno difference: \d+ records, 64 trials repeat exactly\n$/,
+      ),
     ]);
   });
 
@@ -81,7 +84,7 @@ describe('a run that a stop rule ended', () => {
       const folder = join(root, `cut-${cut}`);
       cpSync(out, folder, { recursive: true });
       rmSync(join(folder, 'result.json'));
-      writeFileSync(join(folder, 'ledger.jsonl'), `${lines.slice(0, cut).join('\n')}\n`);
+      cutJournal(folder, cut);
       const { code, stderr } = await runCli(['run', '--resume', folder, '--no-report']);
       expect(code, `${cut}: ${stderr}`).toBe(0);
       expect(toldLines(folder), `cut after ${cut}`).toEqual(lines);

@@ -17,12 +17,12 @@ function errorOf(action: () => unknown): unknown {
 }
 
 describe('the folder of a run', () => {
-  it('is made with the folders above it, and can be opened once it has a ledger', () => {
+  it('is made with the folders above it, and can be opened once it has a journal', () => {
     const path = join(root, 'a', 'b', 'c');
     const folder = createRunFolder(path);
-    expect(folder.ledger).toBe(join(path, 'ledger.jsonl'));
-    expect(String(errorOf(() => openRunFolder(path)))).toMatch(/got no ledger\.jsonl, expected the output folder/);
-    writeFileSync(folder.ledger, '');
+    expect(folder.state).toBe(join(path, 'source-state.bin'));
+    expect(String(errorOf(() => openRunFolder(path)))).toMatch(/got no journal-0000\.log, expected the output folder/);
+    writeFileSync(join(path, 'journal-0000.log'), '');
     expect(openRunFolder(path)).toEqual(folder);
   });
 
@@ -32,12 +32,12 @@ describe('the folder of a run', () => {
     const empty = errorOf(() => createRunFolder(path));
     expect(isMeaError(empty, 'exists')).toBe(true);
     expect(String(empty)).not.toContain('--resume');
-    writeFileSync(join(path, 'ledger.jsonl'), 'kept');
+    writeFileSync(join(path, 'journal-0000.log'), 'kept');
     const before = snapshotFolder(path);
     expect(String(errorOf(() => createRunFolder(path)))).toMatch(/nothing is overwritten \(.*there\); .*--resume/);
     expect(
       isMeaError(
-        errorOf(() => createRunFolder(join(path, 'ledger.jsonl'))),
+        errorOf(() => createRunFolder(join(path, 'journal-0000.log'))),
         'exists',
       ),
     ).toBe(true);
@@ -54,7 +54,7 @@ describe('the folder of a run', () => {
   it('is missing where there is none, or a file', () => {
     for (const [path, got] of [
       [join(root, 'none'), 'no such folder'],
-      [join(root, 'file2'), 'no ledger.jsonl'],
+      [join(root, 'file2'), 'no journal-0000.log'],
     ] as const) {
       if (path.endsWith('2')) writeFileSync(path, '');
       const error = errorOf(() => openRunFolder(path));

@@ -57,11 +57,11 @@ describe('writeAll', () => {
   it('says that the disk is full, by name and file, and keeps the cause', () => {
     const fd = openSync('/dev/full', 'w');
     const error = errorOf(() => {
-      writeAll({ fd, path: 'run/ledger.jsonl' }, BYTES);
+      writeAll({ fd, path: 'run/journal-0000.log' }, BYTES);
     });
     closeSync(fd);
     expect(isMeaError(error, 'storage') && error.cause).toMatchObject({ code: 'ENOSPC' });
-    expect(String(error)).toMatch(/Cannot write: got no space left on the disk \(run\/ledger\.jsonl\); .*--resume/);
+    expect(String(error)).toMatch(/Cannot write: got no space left on the disk \(run\/journal-0000\.log\); .*--resume/);
   });
 });
 

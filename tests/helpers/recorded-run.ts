@@ -1,13 +1,12 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { isInterruption, type LedgerRecord } from '../../protocols/ledger.js';
 import type { Experiment } from '../../src/closed-loop/experiment.js';
 import { paceSource } from '../../src/closed-loop/paced-source.js';
 import { runExperiment, type ExperimentRun } from '../../src/closed-loop/run-experiment.js';
 import { virtualClock } from '../../src/clock.js';
 import { readLedger } from '../../src/recording/ledger-reader.js';
-import { openLedgerWriter } from '../../src/recording/ledger-writer.js';
 import { createRunFolder, type RunFolder } from '../../src/recording/run-folder.js';
+import { openTestLedger } from './recorded-journal.js';
 import { emulatedSource, prepareRun } from './small-experiment.js';
 
 /** Where a recorded run stops. */
@@ -17,13 +16,13 @@ export interface StopOptions {
   /** `interrupt`: as by Ctrl-C; `rest`: by Ctrl-C in the rest after these trials; `kill`: without a chance to say so. */
   readonly by: 'interrupt' | 'rest' | 'kill';
   /** Records written at once. */
-  readonly ledgerBatch?: number;
+  readonly ledgerBatch?: number | undefined;
 }
 
 /** Begins a run in a folder of its own, as `meactl run` does, and stops it after a number of trials. */
 export async function recordPart(path: string, experiment: Experiment, stop: StopOptions): Promise<RunFolder> {
   const folder = createRunFolder(path);
-  const writer = openLedgerWriter({ paths: folder, batchRecords: stop.ledgerBatch ?? 1 });
+  const writer = openTestLedger(folder.path, { ledgerBatch: stop.ledgerBatch });
   const abort = new AbortController();
   const paused = stop.by === 'rest' ? { source: sleeplessInRests(experiment, abort) } : {};
   const run: ExperimentRun = prepareRun(experiment, { ledger: writer, signal: abort.signal, ...paused });
@@ -37,7 +36,7 @@ export async function recordPart(path: string, experiment: Experiment, stop: Sto
     if (stop.by === 'kill') return folder;
     end();
   }
-  writer.close();
+  await writer.close();
   return folder;
 }
 
@@ -52,13 +51,13 @@ function sleeplessInRests(experiment: Experiment, abort: AbortController): Exper
 
 /** Lines of a ledger without those that tell of a stop and its mending. */
 export function toldLines(folder: string): readonly string[] {
-  const { lines, records } = readLedger(join(folder, 'ledger.jsonl'));
+  const { lines, records } = readLedger(folder);
   return lines.filter((_, i) => !isInterruption(records[i]!));
 }
 
 /** The records of a ledger that tell of a stop and its mending. */
 export function interruptionsOf(folder: string): readonly LedgerRecord[] {
-  return readLedger(join(folder, 'ledger.jsonl')).records.filter(isInterruption);
+  return readLedger(folder).records.filter(isInterruption);
 }
 
 /** Changes one byte of a file. */

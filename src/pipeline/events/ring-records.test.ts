@@ -75,6 +75,10 @@ const PLAIN: readonly RigEvent[] = [
     type: 'stimulus-scheduled',
     stimulusId: 2 ** 32 - 1,
     sample: sampleIndex(2 ** 53 - 1),
+    durationSamples: 8,
+    electrodes: [4, 65_535],
+    amplitudeUa: -0.1 - 0.2,
+    phaseWidthUs: 200,
     slot: 3,
     origin: {
       type: 'rule',
