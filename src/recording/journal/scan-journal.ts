@@ -1,4 +1,4 @@
-import { closeSync, existsSync, openSync, readdirSync, readSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { MeaError } from '../../../protocols/errors.js';
 import { FRAME_MAGIC, FRAME_VERSION, frameTypeOf, parseFrame, type FrameType, type ParsedFrame } from './frame.js';
@@ -40,10 +40,10 @@ const READ_BYTES = 2 ** 18;
 const MAGIC = Buffer.alloc(4);
 MAGIC.writeUInt32LE(FRAME_MAGIC);
 
-/** Segments of a recording's journal in their order; none where there is no journal. */
+/** Segments of a recording's journal in their order; none where there is no journal. @throws MeaError `storage` */
 export function listSegments(folder: string): readonly string[] {
-  if (!existsSync(folder)) return [];
-  return readdirSync(folder)
+  const isFolder = (): boolean => existsSync(folder) && statSync(folder).isDirectory();
+  return reading(folder, () => (isFolder() ? readdirSync(folder) : []))
     .filter((name) => SEGMENT.test(name))
     .sort((a, b) => segmentNumber(a) - segmentNumber(b))
     .map((name) => join(folder, name));
@@ -69,6 +69,11 @@ export function* scanJournal(folder: string): Generator<JournalItem> {
         continue;
       }
       const { frame, offset } = item;
+      if (frame.seq < next) {
+        // Its place is taken: it is a copy of what was read before, or of another recording.
+        yield { type: 'damage', segment, from: offset, to: offset + frame.bytes, isTail: false };
+        continue;
+      }
       if (frame.seq > next) {
         yield { type: 'missing', segment, offset, fromSeq: next, frames: frame.seq - next };
       }
@@ -83,9 +88,9 @@ export function* scanJournal(folder: string): Generator<JournalItem> {
 type SegmentItem = { readonly type: 'parsed'; readonly frame: ParsedFrame; readonly offset: number } | DamagedBytes;
 
 function* scanSegment(segment: string): Generator<SegmentItem> {
-  const fd = openSync(segment, 'r');
+  const fd = reading(segment, () => openSync(segment, 'r'));
   try {
-    const window = new Window(fd);
+    const window = new Window(fd, segment);
     let damagedFrom: number | undefined;
     for (;;) {
       const verdict = window.parse();
@@ -123,9 +128,20 @@ function assertKnown({ version }: ParsedFrame, segment: string): void {
   });
 }
 
+/** Carries out a call of the file system. @throws MeaError `storage` for what the system says */
+function reading<T>(path: string, call: () => T): T {
+  try {
+    return call();
+  } catch (cause) {
+    const got = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
+    throw new MeaError('storage', { what: 'Cannot read the journal', got, where: path }, { cause });
+  }
+}
+
 /** The part of a file that is looked at. A class because it moves on. */
 class Window {
   readonly #fd: number;
+  readonly #path: string;
   #bytes = Buffer.alloc(READ_BYTES);
   #from = 0;
   #to = 0;
@@ -133,8 +149,9 @@ class Window {
   /** Position in the file of what is looked at. */
   offset = 0;
 
-  constructor(fd: number) {
+  constructor(fd: number, path: string) {
     this.#fd = fd;
+    this.#path = path;
   }
 
   parse(): ReturnType<typeof parseFrame> | { readonly type: 'end' } {
@@ -183,7 +200,8 @@ class Window {
       this.#bytes.copy(larger, 0, 0, this.#to);
       this.#bytes = larger;
     }
-    const count = readSync(this.#fd, this.#bytes, this.#to, this.#bytes.length - this.#to, this.offset + this.#to);
+    const room = this.#bytes.length - this.#to;
+    const count = reading(this.#path, () => readSync(this.#fd, this.#bytes, this.#to, room, this.offset + this.#to));
     if (count === 0) this.#isEnd = true;
     this.#to += count;
     return count > 0;
