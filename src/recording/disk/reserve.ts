@@ -15,6 +15,8 @@ export class Reserve {
     this.#path = path;
     this.#isHeld = bytes > 0;
     if (!this.#isHeld) return;
+    // One that is there was left by a recorder that was killed: its room is what is taken now.
+    this.#remove();
     try {
       const file = disk.create(path);
       try {
@@ -42,6 +44,10 @@ export class Reserve {
   release(): void {
     if (!this.#isHeld) return;
     this.#isHeld = false;
+    this.#remove();
+  }
+
+  #remove(): void {
     try {
       this.#disk.remove(this.#path);
     } catch {
