@@ -3,7 +3,7 @@ import { storageError } from '../write-all.js';
 import { Appender } from '../disk/appender.js';
 import type { Disk } from '../disk/disk.js';
 import { FRAME_BYTES, MAX_PAYLOAD_BYTES, putFrame, type FrameType } from './frame.js';
-import { MeaError } from '../../../protocols/errors.js';
+import { isMeaError, MeaError } from '../../../protocols/errors.js';
 
 /** Where a journal begins or goes on: always with a segment of its own, so that nothing written before is touched. */
 export interface JournalPosition {
@@ -33,6 +33,7 @@ export class JournalWriter {
   #seq: number;
   #buffer = Buffer.alloc(FIRST_BUFFER_BYTES);
   #used = 0;
+  #refusal: MeaError | undefined;
 
   /** @throws MeaError `storage` */
   constructor(
@@ -79,18 +80,33 @@ export class JournalWriter {
     this.#used = 0;
   }
 
-  /** Flushes, and forces it to the medium. @throws MeaError `storage` */
+  /**
+   * Flushes, and forces it to the medium.
+   *
+   * @throws MeaError `storage`; where it was the medium that refused, from then on: a system that is asked again says that all
+   *   is well, and has given up what it could not write
+   */
   sync(): void {
+    if (this.#refusal !== undefined) throw this.#refusal;
     this.flush();
-    this.#file.sync();
+    this.#force();
   }
 
   close(): void {
     this.#file.close();
   }
 
+  #force(): void {
+    try {
+      this.#file.sync();
+    } catch (error) {
+      if (isMeaError(error, 'storage')) this.#refusal = error;
+      throw error;
+    }
+  }
+
   #rotate(): void {
-    this.#file.sync();
+    this.#force();
     const full = this.#file;
     this.#segment += 1;
     this.#file = this.#open();

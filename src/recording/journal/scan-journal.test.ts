@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { crc32c } from '../../../protocols/mea-link/crc32c.js';
 import { isMeaError } from '../../../protocols/errors.js';
 import { temporaryFolder } from '../../../tests/helpers/run-cli.js';
-import { systemDisk } from '../disk/disk.js';
+import { systemDisk, type Disk } from '../disk/disk.js';
 import { FRAME_BYTES, FRAME_MAGIC, MAX_PAYLOAD_BYTES, putFrame, type FrameType } from './frame.js';
 import { JournalWriter, segmentName } from './journal-writer.js';
 import { listSegments, scanJournal, segmentNumber } from './scan-journal.js';
@@ -333,6 +333,38 @@ describe('a journal that is written', () => {
     const error = errorOf(() => new JournalWriter({ disk: systemDisk(), folder }, { segment: 0, seq: 0 }));
     expect(isMeaError(error, 'storage')).toBe(true);
     expect(readFileSync(join(folder, segmentName(0))).equals(WHOLE)).toBe(true);
+  });
+
+  it('is never said to be safe again once the medium has refused it', () => {
+    const folder = newFolder();
+    const system = systemDisk();
+    let refusals = 1;
+    const disk: Disk = {
+      ...system,
+      create: (path) => {
+        const file = system.create(path);
+        const sync = (): void => {
+          // As systems do: the error is reported once.
+          if (refusals-- > 0) throw Object.assign(new Error('bad sector'), { code: 'EIO' });
+          file.sync();
+        };
+        return { ...file, sync };
+      },
+    };
+    const journal = new JournalWriter({ disk, folder }, { segment: 0, seq: 0 });
+    const sync = (): void => {
+      journal.sync();
+    };
+    journal.append('sync', Buffer.from('{}'));
+    const first = errorOf(sync);
+    expect(isMeaError(first, 'storage')).toBe(true);
+    expect(String(first)).toMatch(/Cannot force the file to the disk: got an input\/output error of the disk/);
+    journal.append('sync', Buffer.from('{}'));
+    expect(errorOf(sync)).toBe(first);
+    // What it can still write it writes.
+    journal.flush();
+    journal.close();
+    expect(scan(folder).frames).toEqual(['0 sync {}', '1 sync {}']);
   });
 
   it('takes the longest payload, and refuses a longer one', () => {
