@@ -139,29 +139,33 @@ export class Recorder {
       join(folder, 'reserve.bin'),
       options.reserveBytes ?? (this.#keepsRaw ? DISK_RESERVE_BYTES.raw : DISK_RESERVE_BYTES.journal),
     );
-    this.#journal = new JournalWriter({ disk, folder }, continued?.journal ?? { segment: 0, seq: 0 });
-    if (continued === undefined) {
-      const sessionBytes = Buffer.from(`${JSON.stringify(session, null, 1)}\n`);
-      const probeBytes = Buffer.from(`${JSON.stringify(probe, null, 1)}\n`);
-      writeSmallFile(disk, join(folder, 'session.json'), sessionBytes);
-      writeSmallFile(disk, join(folder, 'probe.json'), probeBytes);
-      this.#journal.append('session', sessionBytes);
-      this.#journal.append('probe', probeBytes);
+    try {
+      this.#journal = new JournalWriter({ disk, folder }, continued?.journal ?? { segment: 0, seq: 0 });
+    } catch (error) {
+      this.#reserve.release();
+      throw error;
     }
-    if (this.#keepsRaw && this.#recording === 0) this.#makeNode();
-    this.#syncJournal();
+    try {
+      if (continued === undefined) this.#describe(session, probe);
+      if (this.#keepsRaw) makeNodeFolder(disk, folder);
+      this.#syncJournal();
+    } catch (error) {
+      this.#reserve.release();
+      this.#journal.close();
+      throw error;
+    }
   }
 
-  #makeNode(): void {
+  /** What the recording is: in files of its own, and in the journal. */
+  #describe(session: SessionFile, probe: unknown): void {
     const { disk, folder } = this.#options;
-    let path = folder;
-    for (const part of NODE_FOLDER.split('/')) {
-      path = join(path, part);
-      try {
-        disk.makeFolder(path);
-      } catch (cause) {
-        throw storageError('Cannot make a folder of the recording', path, cause);
-      }
+    for (const [name, value] of [
+      ['session', session],
+      ['probe', probe],
+    ] as const) {
+      const bytes = Buffer.from(`${JSON.stringify(value, null, 1)}\n`);
+      writeSmallFile(disk, join(folder, `${name}.json`), bytes);
+      this.#journal.append(name, bytes);
     }
   }
 
@@ -353,8 +357,13 @@ export class Recorder {
   }
 
   #begin(firstSample: number, channels: number): RawStretch {
-    const { disk, folder, session } = this.#options;
-    this.#recording += 1;
+    const { disk, folder: root, session } = this.#options;
+    let folder: string;
+    // One of this number may be there, begun and killed before the journal could say so: it stays as it is.
+    do {
+      this.#recording += 1;
+      folder = join(root, NODE_FOLDER, `recording${this.#recording}`);
+    } while (!makeNewFolder(disk, folder));
     const stream = {
       device: session.device.name,
       sampleRateHz: session.sampleRateHz,
@@ -370,7 +379,7 @@ export class Recorder {
     };
     const stretch = new RawStretch({
       disk,
-      folder: join(folder, NODE_FOLDER, `recording${this.#recording}`),
+      folder,
       recording: this.#recording,
       stream,
       firstSample,
@@ -526,6 +535,24 @@ export class Recorder {
     if (!(minutesLeft < LOW_DISK_MINUTES)) return;
     this.#isLow = true;
     onNotice({ type: 'disk-low', minutesLeft, freeBytes });
+  }
+}
+
+function makeNodeFolder(disk: Disk, folder: string): void {
+  const parts = NODE_FOLDER.split('/');
+  parts.forEach((_, i) => {
+    makeNewFolder(disk, join(folder, ...parts.slice(0, i + 1)));
+  });
+}
+
+/** @returns false for one that is there: a recorder that was killed may have left it. @throws MeaError `storage` */
+function makeNewFolder(disk: Disk, path: string): boolean {
+  try {
+    disk.makeFolder(path);
+    return true;
+  } catch (cause) {
+    if (cause instanceof Error && 'code' in cause && cause.code === 'EEXIST') return false;
+    throw storageError('Cannot make a folder', path, cause);
   }
 }
 

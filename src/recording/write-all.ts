@@ -1,5 +1,5 @@
 import { writeSync } from 'node:fs';
-import { MeaError } from '../../protocols/errors.js';
+import { isMeaError, MeaError } from '../../protocols/errors.js';
 
 /**
  * Writes every byte or throws. A nearly full disk takes a part of a write without an error and refuses only the next
@@ -49,6 +49,8 @@ const REASONS: Readonly<Record<string, string>> = {
 };
 
 function reasonOf(cause: unknown): string {
+  // What an inner one says of the disk; where, and what to do, the outer one says.
+  if (isMeaError(cause, 'storage')) return cause.details.got ?? cause.details.what;
   if (cause instanceof Error && 'code' in cause && typeof cause.code === 'string') {
     return REASONS[cause.code] ?? cause.code;
   }

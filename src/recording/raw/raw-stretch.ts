@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { updateCrc32c } from '../../../protocols/mea-link/crc32c.js';
 import { storageError } from '../write-all.js';
 import { Appender } from '../disk/appender.js';
-import type { Disk } from '../disk/disk.js';
+import type { Disk, DiskFile } from '../disk/disk.js';
 import { writeSmallFile } from '../disk/write-small-file.js';
 import type { RawChunk } from '../journal/payloads.js';
 import { encodeTtl } from './ttl-files.js';
@@ -13,17 +13,12 @@ import { CONTINUOUS_FOLDER, describeStructure, TTL_FOLDER, type RawStream } from
 /** Bytes that wait before they are given to the system. */
 const BUFFER_BYTES = 2 ** 18;
 
-interface EventColumns {
-  readonly numbers: NpyColumn;
-  readonly times: NpyColumn;
-  readonly states: NpyColumn;
-  readonly words: NpyColumn;
-}
+type EventColumns = Readonly<Record<'numbers' | 'times' | 'states' | 'words', NpyColumn>>;
 
 /** What a stretch is made of. */
 export interface RawStretchOptions {
   readonly disk: Disk;
-  /** `recordingN`, made by the stretch. */
+  /** `recordingN`, made already. */
   readonly folder: string;
   readonly recording: number;
   readonly stream: RawStream;
@@ -69,16 +64,23 @@ export class RawStretch {
     this.#nextSample = firstSample;
     this.#buffer = Buffer.alloc(Math.max(BUFFER_BYTES, stream.channels * 2));
     const continuous = join(folder, CONTINUOUS_FOLDER);
+    const opened: { close(): void }[] = [];
+    const create = (name: string): DiskFile => {
+      const file = disk.create(join(continuous, name));
+      opened.push(file);
+      return file;
+    };
     try {
-      for (const path of [folder, join(folder, 'continuous'), continuous]) disk.makeFolder(path);
+      for (const path of [join(folder, 'continuous'), continuous]) disk.makeFolder(path);
       writeSmallFile(disk, join(folder, 'structure.oebin'), Buffer.from(this.structure, 'utf8'));
-      this.#data = new Appender(disk.create(join(continuous, 'continuous.dat')));
-      this.#numbers = new NpyColumn(disk.create(join(continuous, 'sample_numbers.npy')), '<i8');
+      this.#data = new Appender(create('continuous.dat'));
+      this.#numbers = new NpyColumn(create('sample_numbers.npy'), '<i8');
       // Readers take the first number alone: one for each frame would be a tenth of the data.
       if (!isSparse) this.#numbers.append([firstSample]);
       this.#numbers.commit();
       disk.syncFolder(continuous);
     } catch (cause) {
+      for (const file of opened) file.close();
       throw storageError('Cannot begin a stretch of samples', folder, cause);
     }
   }

@@ -1,0 +1,162 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { sampleIndex } from '../../protocols/units.js';
+import { journalFrames, testSession } from '../../tests/helpers/recorded-journal.js';
+import { temporaryFolder } from '../../tests/helpers/run-cli.js';
+import { virtualClock } from '../clock.js';
+import { systemDisk, type Disk } from './disk/disk.js';
+import { indexJournal } from './journal/journal-index.js';
+import { CONTINUOUS_FOLDER, NODE_FOLDER } from './raw/structure-oebin.js';
+import { Recorder, type RecorderNotice, type RecorderOptions } from './recorder.js';
+
+const root = temporaryFolder('recorder-begin');
+let counter = 0;
+function newFolder(): string {
+  const folder = join(root, `${(counter += 1)}`);
+  mkdirSync(folder);
+  return folder;
+}
+
+function open(folder: string, options: Partial<RecorderOptions> = {}): Recorder {
+  return new Recorder({
+    disk: systemDisk(),
+    clock: virtualClock(),
+    folder,
+    session: testSession({ raw: 'all', channels: 2, gainUvPerBit: 0.5 }),
+    probe: {},
+    reserveBytes: 4096,
+    onNotice: () => undefined,
+    ...options,
+  });
+}
+
+function give(recorder: Recorder, firstSample: number, frames: number): void {
+  const samples = Int16Array.from({ length: frames * 2 }, (_, i) => firstSample * 2 + i);
+  recorder.block({ firstSample: sampleIndex(firstSample), frames, channels: 2, samples });
+}
+
+/** The system's disk, which refuses its nth call and all after it, and knows what is open. */
+function refusingDisk(refused: number): { readonly disk: Disk; readonly open: Set<string>; calls: number } {
+  const system = systemDisk();
+  const state = { disk: system, open: new Set<string>(), calls: 0 };
+  const call = <T>(action: () => T): T => {
+    state.calls += 1;
+    if (state.calls >= refused) throw Object.assign(new Error('refused'), { code: 'EIO' });
+    return action();
+  };
+  state.disk = {
+    ...system,
+    makeFolder: (path) => {
+      call(() => {
+        system.makeFolder(path);
+      });
+    },
+    create: (path) => {
+      const file = call(() => system.create(path));
+      state.open.add(path);
+      return {
+        ...file,
+        write: (bytes, position) => call(() => file.write(bytes, position)),
+        sync: () => {
+          call(() => {
+            file.sync();
+          });
+        },
+        close: () => {
+          state.open.delete(path);
+          file.close();
+        },
+      };
+    },
+    rename: (from, to) => {
+      call(() => {
+        system.rename(from, to);
+      });
+    },
+  };
+  return state;
+}
+
+describe('a recorder that cannot begin', () => {
+  it('says so, leaves no file open and no room taken, from whichever call on the disk refuses', () => {
+    const whole = refusingDisk(Infinity);
+    const folder = newFolder();
+    open(folder, { disk: whole.disk });
+    expect(whole.calls).toBeGreaterThan(10);
+    for (let refused = 1; refused <= whole.calls; refused++) {
+      const path = newFolder();
+      const state = refusingDisk(refused);
+      expect(() => open(path, { disk: state.disk }), `call ${refused}`).toThrow(
+        /got an input\/output error of the disk \([^(]*\); [^;]*; [^;]*$/,
+      );
+      expect([...state.open], `call ${refused}`).toEqual([]);
+      expect(existsSync(join(path, 'reserve.bin')), `call ${refused}`).toBe(false);
+    }
+  });
+});
+
+describe('a stretch of samples that cannot begin', () => {
+  it('stops raw samples alone, says why, and leaves none of its files open, from whichever call on', () => {
+    const whole = refusingDisk(Infinity);
+    const complete = open(newFolder(), { disk: whole.disk });
+    const begun = whole.calls;
+    give(complete, 0, 1);
+    expect(whole.calls).toBeGreaterThan(begun + 8);
+    expect(whole.open.size).toBe(3);
+    for (let refused = begun + 1; refused <= whole.calls; refused++) {
+      const notices: RecorderNotice[] = [];
+      const state = refusingDisk(refused);
+      const recorder = open(newFolder(), { disk: state.disk, onNotice: (notice) => notices.push(notice) });
+      give(recorder, 0, 1);
+      expect(
+        notices.map(({ type }) => type),
+        `call ${refused}`,
+      ).toEqual(['raw-stopped']);
+      expect(notices[0]).toMatchObject({
+        error: { tag: 'storage', details: { got: 'an input/output error of the disk' } },
+      });
+      expect(
+        [...state.open].map((path) => basename(path)),
+        `call ${refused}`,
+      ).toEqual(['journal-0000.log']);
+    }
+  });
+});
+
+describe('a recorder that goes on where one was killed', () => {
+  const goOn = (folder: string, notices: RecorderNotice[] = []): Recorder => {
+    const { next, stretches } = indexJournal(folder);
+    const continued = { journal: next, recording: Math.max(0, ...stretches.keys()) };
+    return open(folder, { continued, onNotice: (notice) => notices.push(notice) });
+  };
+
+  it('before its first samples keeps raw samples all the same', () => {
+    const folder = newFolder();
+    open(folder);
+    const notices: RecorderNotice[] = [];
+    const second = goOn(folder, notices);
+    give(second, 500, 10);
+    second.close();
+    expect(notices.map(({ type }) => type)).toEqual(['saved', 'saved']);
+    expect(readFileSync(join(folder, NODE_FOLDER, 'recording1', CONTINUOUS_FOLDER, 'continuous.dat'))).toHaveLength(40);
+    expect(indexJournal(folder)).toMatchObject({ end: 'clean', damage: [], missing: [] });
+  });
+
+  it('before the journal could tell of its stretch leaves that as it is, and takes the next number', () => {
+    const folder = newFolder();
+    const first = open(folder);
+    give(first, 0, 10);
+    const orphan = join(folder, NODE_FOLDER, 'recording1', CONTINUOUS_FOLDER, 'continuous.dat');
+    expect(journalFrames(folder).some(({ name }) => name === 'recording-started')).toBe(false);
+    writeFileSync(orphan, 'what it had');
+    const notices: RecorderNotice[] = [];
+    const second = goOn(folder, notices);
+    give(second, 500, 10);
+    second.close();
+    expect(notices.map(({ type }) => type)).toEqual(['saved', 'saved']);
+    expect(readFileSync(orphan, 'utf8')).toBe('what it had');
+    expect([...indexJournal(folder).stretches.keys()]).toEqual([2]);
+    expect(readFileSync(join(folder, NODE_FOLDER, 'recording2', CONTINUOUS_FOLDER, 'continuous.dat'))).toHaveLength(40);
+  });
+});
