@@ -160,3 +160,48 @@ describe('a recorder that goes on where one was killed', () => {
     expect(readFileSync(join(folder, NODE_FOLDER, 'recording2', CONTINUOUS_FOLDER, 'continuous.dat'))).toHaveLength(40);
   });
 });
+
+describe('a recorder of windows around stimuli', () => {
+  it('keeps those that were held back when the recording ends or the stream does, and no sample of before after it', () => {
+    const folder = newFolder();
+    const recorder = open(folder, { session: testSession({ raw: 'stimuli', channels: 2, gainUvPerBit: 1 }) });
+    const scheduled = (stimulusId: number, sample: number): void => {
+      const event = { type: 'stimulus-scheduled', stimulusId, sample, durationSamples: 8 };
+      recorder.event(event);
+    };
+    scheduled(1, 3000);
+    give(recorder, 0, 3100);
+    recorder.event({ type: 'device-restarted' });
+    // The device counts from its beginning again.
+    scheduled(2, 60);
+    give(recorder, 50, 100);
+    recorder.close();
+    const chunks = [...indexJournal(folder).stretches.values()].flatMap((stretch) => stretch.chunks);
+    // 100 ms before a stimulus are kept, which is 2000 samples, and 400 ms after it.
+    expect(chunks.map(({ firstSample, frames }) => [firstSample, frames])).toEqual([
+      [1000, 2100],
+      [50, 100],
+    ]);
+  });
+
+  it('begins another stretch where samples have another shape', () => {
+    const folder = newFolder();
+    const recorder = open(folder, { session: testSession({ raw: 'stimuli', channels: 2, gainUvPerBit: 1 }) });
+    const scheduled = { type: 'stimulus-scheduled', stimulusId: 1, sample: 100, durationSamples: 8 };
+    recorder.event(scheduled);
+    give(recorder, 0, 50);
+    const samples = Int16Array.from({ length: 60 }, (_, i) => i);
+    recorder.block({ firstSample: sampleIndex(50), frames: 20, channels: 3, samples });
+    recorder.close();
+    const { stretches, end, damage } = indexJournal(folder);
+    expect([end, damage]).toEqual(['clean', []]);
+    expect([...stretches.values()].map(({ started, chunks }) => [started.channels, chunks[0]?.frames])).toEqual([
+      [2, 50],
+      [3, 20],
+    ]);
+    const [first, second] = [1, 2].map((n) =>
+      readFileSync(join(folder, NODE_FOLDER, `recording${n}`, CONTINUOUS_FOLDER, 'continuous.dat')),
+    );
+    expect([first!.length, second!.length]).toEqual([200, 120]);
+  });
+});

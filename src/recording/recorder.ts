@@ -398,13 +398,15 @@ export class Recorder {
   #endStretch(because: RecordingStarted['because']): void {
     this.#restart = because;
     const windows = this.#windows;
-    if (windows !== undefined) {
+    const isSparse = windows !== undefined;
+    // Samples of another shape, which end it, are held for the next one.
+    if (isSparse && because !== 'shape') {
       this.#guardRaw(() => {
         for (const part of windows.end()) this.#keep(part);
       });
     }
     const stretch = this.#stretch;
-    if (stretch === undefined || this.#windows !== undefined) return;
+    if (stretch === undefined || (isSparse && because !== 'shape')) return;
     this.sync();
     // Forcing it to the disk may have ended it already.
     if (this.#stretch !== stretch) return;

@@ -15,7 +15,8 @@ export class DelayedWindows {
   readonly #before: number;
   readonly #after: number;
   #held: SampleBlock[] = [];
-  readonly #wanted: WantedSpan[] = [];
+  /** By their beginnings, apart from each other. */
+  #wanted: WantedSpan[] = [];
 
   /** In samples. */
   constructor({ before, after }: { readonly before: number; readonly after: number }) {
@@ -27,9 +28,14 @@ export class DelayedWindows {
   want(sample: number): void {
     const from = sample - this.#before;
     const to = sample + this.#after;
-    const last = this.#wanted.at(-1);
-    if (last !== undefined && from <= last.to) last.to = Math.max(last.to, to);
-    else this.#wanted.push({ from, to });
+    // A stimulus that was asked for later may be due earlier.
+    const spans = [...this.#wanted, { from, to }].sort((a, b) => a.from - b.from);
+    this.#wanted = [];
+    for (const span of spans) {
+      const last = this.#wanted.at(-1);
+      if (last !== undefined && span.from <= last.to) last.to = Math.max(last.to, span.to);
+      else this.#wanted.push(span);
+    }
   }
 
   /** @returns what of the samples before may be kept now */
