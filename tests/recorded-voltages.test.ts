@@ -38,10 +38,8 @@ describe('a run on voltages with its raw samples', () => {
     expect(info.stdout).toMatch(/run of .*emulated: .*64 electrodes at 20000 Hz\n {2}ended as it should; saved up to/);
     expect(info.stdout).toMatch(/raw samples \(all\): \d+\.\d s in 3 stretches/);
     const verified = await runCli(['verify', whole]);
-    expect(verified).toMatchObject({
-      code: 0,
-      stdout: expect.stringMatching(/^all is as it was written: \d+ records/),
-    });
+    expect(verified.code).toBe(0);
+    expect(verified.stdout).toMatch(/^all is as it was written: \d+ records/);
     const before = snapshotFolder(whole);
     expect(await runCli(['recover', whole])).toMatchObject({ code: 0, stdout: 'there was nothing to recover\n' });
     expect(snapshotFolder(whole)).toEqual(before);

@@ -7,7 +7,7 @@ import { crc32c, updateCrc32c } from '../../../protocols/mea-link/crc32c.js';
  */
 export const FRAME_MAGIC = 0x4a41454d; // 'MEAJ'
 export const FRAME_VERSION = 1;
-export const FRAME_HEAD_BYTES = 20;
+const FRAME_HEAD_BYTES = 20;
 export const FRAME_BYTES = FRAME_HEAD_BYTES + 4;
 /** No payload is longer; a head that says so is damaged. */
 export const MAX_PAYLOAD_BYTES = 2 ** 26;
