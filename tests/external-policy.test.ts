@@ -44,7 +44,7 @@ for (const [file, probe] of CLIENTS) {
         const shown = records.flatMap((record) => (record.type === 'trial' ? [record.inputs] : []));
         expect(shown).toHaveLength(32);
         expect(new Set(shown).size).toBeGreaterThan(4);
-        expect((await runCli(['replay', out])).stdout).toMatch(/^from the recorded responses: .*\nno difference/);
+        expect((await runCli(['replay', out])).stdout).toMatch(/^no difference/);
       } finally {
         client.kill('SIGKILL');
       }
@@ -65,7 +65,7 @@ describe('an external policy over ZeroMQ', () => {
       const fallen = toldLines(out).filter((line) => line.includes('"fallback":{'));
       expect(fallen).toHaveLength(4);
       expect(fallen[0]).toContain('"fallback":{"cause":"bad-answer","detail":"inputs: 2 digits in place of 32"}');
-      expect((await runCli(['replay', out])).stdout).toMatch(/^from the recorded responses: .*\nno difference/);
+      expect((await runCli(['replay', out])).stdout).toMatch(/^no difference/);
       // Cut off after ten lines: what was recorded is taken, and the program is asked again for the others.
       const cut = join(root, 'scripted-cut');
       cpSync(out, cut, { recursive: true });

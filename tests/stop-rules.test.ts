@@ -47,9 +47,7 @@ describe('a run that a stop rule ended', () => {
     const { code, stdout } = await runCli(['replay', out]);
     expect([code, stdout]).toEqual([
       0,
-      expect.stringMatching(
-        /^from the recorded responses: .*\nno difference: \d+ records, 64 trials repeat exactly\n$/,
-      ),
+      expect.stringMatching(/^no difference: \d+ records, 64 trials repeat exactly\n$/),
     ]);
   });
 
