@@ -8,6 +8,7 @@ import { openSignalReplay } from '../closed-loop/signals/replay-signals.js';
 import { toLoopSettings } from '../closed-loop/signals/signal-settings.js';
 import { toTrialResponse, type WindowedResponse } from '../pipeline/trials/windowed-response.js';
 import type { OpenedRecording } from '../recording/open-recording.js';
+import { findLostSamples, type LostSamples } from '../recording/lost-samples.js';
 import { playRecording } from '../recording/replay-stream.js';
 import type { CliIo } from './io.js';
 import { createPause } from './pause.js';
@@ -42,7 +43,8 @@ export async function replaySamples(
   const labels = new Map<number, Scheduled>();
   const levels = new LevelTrack();
   const doubts = new Map<number, DeliveryDoubts>();
-  const spikes = createSpikeComparison(recording.spikes());
+  const lost = findLostSamples(recording);
+  const spikes = createSpikeComparison(recording.spikes(), (sample) => lost.touches(sample, sample + 1));
   const replay = openSignalReplay(
     toLoopSettings(rig),
     { channels: session.channels, sampleRateHz: session.sampleRateHz, gainUvPerBit: session.gainUvPerBit! },
@@ -87,7 +89,7 @@ export async function replaySamples(
     progress.stop();
   }
   return {
-    ...putTogether(recorded, { found, labels, doubts }),
+    ...putTogether(recorded, { found, labels, doubts, lost }),
     spikes: spikes.outcome(),
     seconds: frames / session.sampleRateHz,
   };
@@ -112,12 +114,13 @@ interface Findings {
   readonly found: ReadonlyMap<number, Answer>;
   readonly labels: ReadonlyMap<number, Scheduled>;
   readonly doubts: ReadonlyMap<number, DeliveryDoubts>;
+  readonly lost: LostSamples;
 }
 
 /** Puts what was found in the place of what was recorded, trial by trial. */
 function putTogether(
   recorded: RecordedTrials,
-  { found, labels, doubts }: Findings,
+  { found, labels, doubts, lost }: Findings,
 ): Pick<SampleReplay, 'trials' | 'unseen'> {
   const ids = new Map([...labels].map(([id, { origin, sample }]) => [`${origin.label ?? ''}@${sample}`, id]));
   const detectorLevels = new Map(recorded.detectorLevels);
@@ -129,7 +132,8 @@ function putTogether(
     // The device did not take it: there is nothing to see.
     if (id === undefined) return response;
     const answer = found.get(id);
-    if (answer === undefined) {
+    const used = response.usedSamples;
+    if (answer === undefined || (used !== undefined && lost.touches(...used))) {
       unseen += 1;
       return response;
     }

@@ -25,8 +25,15 @@ export interface RunningSpikeComparison {
   outcome(): SpikeComparison;
 }
 
-/** Compares recorded spikes with spikes that are found again: sample, electrode and amplitude, bit by bit. */
-export function createSpikeComparison(recorded: AsyncIterable<RecordedSpikes>): RunningSpikeComparison {
+/**
+ * Compares recorded spikes with spikes that are found again: sample, electrode and amplitude, bit by bit.
+ *
+ * @param isLost true for a sample that the recording does not hold: spikes there are left out on either side
+ */
+export function createSpikeComparison(
+  recorded: AsyncIterable<RecordedSpikes>,
+  isLost: (sample: number) => boolean,
+): RunningSpikeComparison {
   const batches = recorded[Symbol.asyncIterator]();
   let batch: RecordedSpikes | undefined;
   let at = 0;
@@ -37,21 +44,27 @@ export function createSpikeComparison(recorded: AsyncIterable<RecordedSpikes>): 
   let waiting: Pick<SpikeBatch, 'samples' | 'electrodes' | 'amplitudesUv'>[] = [];
 
   const nextRecorded = async (): Promise<boolean> => {
-    while (batch === undefined || at >= batch.samples.length) {
-      const step = await batches.next();
-      if (step.done === true) return false;
-      batch = step.value;
-      at = 0;
-      recordedCount += batch.samples.length;
+    for (;;) {
+      while (batch === undefined || at >= batch.samples.length) {
+        const step = await batches.next();
+        if (step.done === true) return false;
+        batch = step.value;
+        at = 0;
+      }
+      if (!isLost(batch.samples[at]!)) return true;
+      at += 1;
     }
-    return true;
   };
   const compare = async (): Promise<void> => {
     const taken = waiting;
     waiting = [];
     for (const { samples, electrodes, amplitudesUv } of taken) {
       for (let i = 0; i < samples.length; i++) {
-        const was = (await nextRecorded()) ? describe(batch!, at) : 'nothing';
+        if (isLost(samples[i]!)) continue;
+        foundCount += 1;
+        const hasRecorded = await nextRecorded();
+        if (hasRecorded) recordedCount += 1;
+        const was = hasRecorded ? describe(batch!, at) : 'nothing';
         const is = describe({ samples, electrodes, amplitudesUv }, i);
         if (was !== is) difference ??= { index: compared, recorded: was, found: is };
         at += 1;
@@ -61,14 +74,13 @@ export function createSpikeComparison(recorded: AsyncIterable<RecordedSpikes>): 
   };
   return {
     found(found) {
-      foundCount += found.samples.length;
       if (found.samples.length > 0) waiting.push(found);
     },
     compare,
     async finish() {
       await compare();
       if (await nextRecorded()) difference ??= { index: compared, recorded: describe(batch!, at), found: 'nothing' };
-      while (await nextRecorded()) at = batch!.samples.length;
+      for (; await nextRecorded(); at++) recordedCount += 1;
     },
     outcome: () => ({ recorded: recordedCount, found: foundCount, ...(difference !== undefined && { difference }) }),
   };

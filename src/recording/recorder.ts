@@ -424,7 +424,7 @@ export class Recorder {
       const stretch = this.#stretch;
       if (length === 0 || stretch === undefined) return;
       this.#guardRaw(() => {
-        if (stretch.mark(event.sample, length)) this.#putStructure(stretch);
+        stretch.mark(event.sample, length);
       });
     } else if ('type' in event && event.type === 'stimulus-dropped' && 'stimulusId' in event) {
       this.#lengths.delete(Number(event.stimulusId));
@@ -452,7 +452,6 @@ export class Recorder {
       for (const chunk of stretch?.sync() ?? []) this.#journal.append('chunk', encodeJson(chunk));
       stretch?.commit();
       stretch?.repair();
-      if (stretch !== undefined) this.#putStructure(stretch);
     } catch {
       // It stays without a chunk, and recovery sets it aside.
     }

@@ -9,7 +9,7 @@ import { indexJournal, type IndexedStretch, type JournalIndex } from './journal/
 import { JournalWriter } from './journal/journal-writer.js';
 import { encodeJson, type Recovered } from './journal/payloads.js';
 import { describeTtl, sampleNumbersOf } from './raw/derived-columns.js';
-import { CONTINUOUS_FOLDER, NODE_FOLDER, TTL_FOLDER } from './raw/structure-oebin.js';
+import { CONTINUOUS_FOLDER, NODE_FOLDER, structureOf, TTL_FOLDER } from './raw/structure-oebin.js';
 import { storageError } from './write-all.js';
 import { isLockedByOther } from './run-lock.js';
 import { runFolder } from './run-folder.js';
@@ -73,14 +73,15 @@ export function recoverRecording(
     const { bytes, seconds } = setAside(mending, folder, stretch);
     lost.bytes += bytes;
     lost.seconds += seconds;
-    if (stretch.structure !== undefined) {
-      restoreSmall(mending, join(folder, 'structure.oebin'), Buffer.from(stretch.structure));
-    }
     const numbers = sampleNumbersOf(stretch, index.session?.raw === 'stimuli');
     restoreSmall(mending, join(folder, CONTINUOUS_FOLDER, 'sample_numbers.npy'), numbers);
-    for (const [name, bytes] of Object.entries(ttl.get(recording) ?? {})) {
-      if (existsSync(join(folder, TTL_FOLDER))) restoreSmall(mending, join(folder, TTL_FOLDER, name), bytes);
+    const columns = ttl.get(recording);
+    if (columns !== undefined) makeFolders(disk, folder);
+    for (const [name, bytes] of Object.entries(columns ?? {})) {
+      restoreSmall(mending, join(folder, TTL_FOLDER, name), bytes);
     }
+    const structure = structureTextOf(index, stretch);
+    if (structure !== undefined) restoreSmall(mending, join(folder, 'structure.oebin'), Buffer.from(structure));
   }
   if (existsSync(join(path, 'reserve.bin'))) disk.remove(join(path, 'reserve.bin'));
   const torn = index.damage.reduce((sum, { from, to }) => sum + to - from, 0);
@@ -102,6 +103,19 @@ export function recoverRecording(
   if (torn > 0) actions.push(`${torn} bytes of the journal are no whole record and are passed over`);
   if (missing > 0) actions.push(`${missing} records of the journal are missing`);
   return { outcome: 'recovered', index: indexJournal(path), actions, lostSeconds: lost.seconds };
+}
+
+/** Text of a stretch's structure.oebin; undefined where the journal has lost what it is made from. */
+export function structureTextOf({ session }: JournalIndex, { started, structure }: IndexedStretch): string | undefined {
+  return session === undefined ? structure : structureOf(session, started);
+}
+
+function makeFolders(disk: Disk, folder: string): void {
+  let path = folder;
+  for (const part of TTL_FOLDER.split('/')) {
+    path = join(path, part);
+    if (!existsSync(path)) disk.makeFolder(path);
+  }
 }
 
 function restoreSmall({ disk, actions }: Mending, path: string, bytes: Uint8Array | undefined): void {

@@ -2,6 +2,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { indexJournal, type IndexedStretch, type JournalIndex } from './journal/journal-index.js';
 import { describeTtl, sampleNumbersOf } from './raw/derived-columns.js';
+import { structureTextOf } from './recover.js';
 import { StretchReader } from './raw/stretch-reader.js';
 import { CONTINUOUS_FOLDER, NODE_FOLDER, TTL_FOLDER } from './raw/structure-oebin.js';
 import { findDamagedStates } from './source-state.js';
@@ -100,9 +101,8 @@ function verifyRaw(
         what: `the samples from ${from} to ${to} s are not those that were recorded`,
       });
     }
-    if (stretch.structure !== undefined) {
-      compare(join(folder, 'structure.oebin'), Buffer.from(stretch.structure), problems);
-    }
+    const structure = structureTextOf(index, stretch);
+    if (structure !== undefined) compare(join(folder, 'structure.oebin'), Buffer.from(structure), problems);
     const numbers = sampleNumbersOf(stretch, index.session?.raw === 'stimuli');
     compare(join(folder, CONTINUOUS_FOLDER, 'sample_numbers.npy'), numbers, problems);
     for (const [name, bytes] of Object.entries(ttl?.get(recording) ?? {})) {

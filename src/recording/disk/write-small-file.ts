@@ -1,7 +1,7 @@
 import { dirname } from 'node:path';
 import { storageError } from '../write-all.js';
 import { Appender } from './appender.js';
-import type { Disk } from './disk.js';
+import type { Disk, DiskFile } from './disk.js';
 
 /**
  * Writes a small file so that its name always stands for a whole one: beside it, to the disk, renamed, and the folder to
@@ -12,7 +12,7 @@ import type { Disk } from './disk.js';
 export function writeSmallFile(disk: Disk, path: string, bytes: Uint8Array): void {
   const temporary = `${path}.tmp`;
   try {
-    const file = new Appender(disk.create(temporary));
+    const file = new Appender(createAnew(disk, temporary));
     try {
       file.append(bytes);
       file.sync();
@@ -28,5 +28,16 @@ export function writeSmallFile(disk: Disk, path: string, bytes: Uint8Array): voi
       // It was not made, or the disk is gone: the first error says more.
     }
     throw storageError('Cannot write', path, cause);
+  }
+}
+
+/** A program that died here may have left its half of one. */
+function createAnew(disk: Disk, path: string): DiskFile {
+  try {
+    return disk.create(path);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+    disk.remove(path);
+    return disk.create(path);
   }
 }

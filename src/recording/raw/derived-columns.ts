@@ -3,7 +3,7 @@ import type { IndexedStretch } from '../journal/journal-index.js';
 import { decodeJson, eventSchema } from '../journal/payloads.js';
 import { scanJournal } from '../journal/scan-journal.js';
 import { endsStretch, RAW_STOPPED } from './stretch-ends.js';
-import { columnOf, encodeTtl, type TtlFiles } from './ttl-files.js';
+import { columnOf, encodeTtl, startEdges, stimulusEdges, type TtlFiles } from './ttl-files.js';
 
 const scheduledSchema = z.looseObject({
   type: z.literal('stimulus-scheduled'),
@@ -28,13 +28,15 @@ export function sampleNumbersOf({ started, chunks }: IndexedStretch, isSparse: b
   return columnOf('<i8', numbers);
 }
 
-/** (recording) names and bytes of the files that tell of its stimuli; those without a pulse have none. */
+/** (recording) names and bytes of the files that tell of its stimuli. */
 export function describeTtl(
   folder: string,
   stretches: ReadonlyMap<number, IndexedStretch>,
 ): ReadonlyMap<number, TtlFiles> {
   const lengths = new Map<number, number>();
-  const edges = new Map<number, number[]>();
+  const edges = new Map(
+    [...stretches].map(([recording, { started }]) => [recording, [...startEdges(started.firstSample)]]),
+  );
   let isOpen = false;
   for (const item of scanJournal(folder)) {
     if (item.type === 'frame' && item.name === 'recording-started') isOpen = true;
@@ -48,15 +50,9 @@ export function describeTtl(
     const { stimulusId, sample } = delivered.data;
     const length = lengths.get(stimulusId) ?? 0;
     lengths.delete(stimulusId);
-    if (length === 0 || !isOpen) continue;
-    const numbers = edges.get(recording) ?? [];
-    numbers.push(sample, sample + length);
-    edges.set(recording, numbers);
+    if (length > 0 && isOpen) edges.get(recording)?.push(...stimulusEdges(sample, length));
   }
-  const files = new Map<number, TtlFiles>();
-  for (const [recording, numbers] of edges) {
-    const stretch = stretches.get(recording);
-    if (stretch !== undefined) files.set(recording, encodeTtl(numbers, stretch.started.sampleRateHz));
-  }
-  return files;
+  return new Map(
+    [...edges].map(([recording, own]) => [recording, encodeTtl(own, stretches.get(recording)!.started.sampleRateHz)]),
+  );
 }

@@ -5,15 +5,24 @@ import { Appender } from '../disk/appender.js';
 import type { Disk, DiskFile } from '../disk/disk.js';
 import { writeSmallFile } from '../disk/write-small-file.js';
 import type { RawChunk } from '../journal/payloads.js';
-import { encodeTtl } from './ttl-files.js';
-import { NpyColumn, type NpyType } from './npy-column.js';
+import { NpyColumn } from './npy-column.js';
+import {
+  encodeTtl,
+  startEdges,
+  stimulusEdges,
+  toTtlColumns,
+  TTL_TYPES,
+  type TtlEdge,
+  type TtlFiles,
+} from './ttl-files.js';
 import { sampleIndex } from '../../../protocols/units.js';
 import { CONTINUOUS_FOLDER, describeStructure, TTL_FOLDER, type RawStream } from './structure-oebin.js';
 
 /** Bytes that wait before they are given to the system. */
 const BUFFER_BYTES = 2 ** 18;
 
-type EventColumns = Readonly<Record<'numbers' | 'times' | 'states' | 'words', NpyColumn>>;
+/** Folders of a stretch, each after the one that it lies in. */
+const FOLDERS = ['continuous', CONTINUOUS_FOLDER, 'events', 'events/MEA-100.samples', TTL_FOLDER];
 
 /** What a stretch is made of. */
 export interface RawStretchOptions {
@@ -37,9 +46,8 @@ export class RawStretch {
   readonly #options: RawStretchOptions;
   readonly #data: Appender;
   readonly #numbers: NpyColumn;
-  #events: EventColumns | undefined;
-  /** (2 stimuli) samples at which pulses began and ended. */
-  readonly #edges: number[] = [];
+  readonly #ttl: ReadonlyMap<keyof TtlFiles, NpyColumn>;
+  readonly #edges: TtlEdge[] = [];
   readonly #buffer: Buffer;
   #used = 0;
   /** Frames so far; those that the system took; those in a chunk that was told, and the CRC of those taken after. */
@@ -63,31 +71,33 @@ export class RawStretch {
     this.#chunkSample = firstSample;
     this.#nextSample = firstSample;
     this.#buffer = Buffer.alloc(Math.max(BUFFER_BYTES, stream.channels * 2));
-    const continuous = join(folder, CONTINUOUS_FOLDER);
     const opened: { close(): void }[] = [];
-    const create = (name: string): DiskFile => {
-      const file = disk.create(join(continuous, name));
+    const create = (path: string): DiskFile => {
+      const file = disk.create(join(folder, path));
       opened.push(file);
       return file;
     };
     try {
-      for (const path of [join(folder, 'continuous'), continuous]) disk.makeFolder(path);
-      writeSmallFile(disk, join(folder, 'structure.oebin'), Buffer.from(this.structure, 'utf8'));
-      this.#data = new Appender(create('continuous.dat'));
-      this.#numbers = new NpyColumn(create('sample_numbers.npy'), '<i8');
+      for (const path of FOLDERS) disk.makeFolder(join(folder, path));
+      this.#data = new Appender(create(join(CONTINUOUS_FOLDER, 'continuous.dat')));
+      this.#numbers = new NpyColumn(create(join(CONTINUOUS_FOLDER, 'sample_numbers.npy')), '<i8');
       // Readers take the first number alone: one for each frame would be a tenth of the data.
       if (!isSparse) this.#numbers.append([firstSample]);
-      this.#numbers.commit();
-      disk.syncFolder(continuous);
+      this.#ttl = openTtl(create);
+      this.#appendEdges(startEdges(firstSample));
+      this.commit();
+      disk.syncFolder(join(folder, CONTINUOUS_FOLDER));
+      disk.syncFolder(join(folder, TTL_FOLDER));
+      writeSmallFile(disk, join(folder, 'structure.oebin'), Buffer.from(this.structure));
     } catch (cause) {
       for (const file of opened) file.close();
       throw storageError('Cannot begin a stretch of samples', folder, cause);
     }
   }
 
-  /** Text of its structure.oebin as it is now. */
+  /** Text of its structure.oebin. */
   get structure(): string {
-    return describeStructure(this.#options.stream, this.#edges.length > 0);
+    return describeStructure(this.#options.stream);
   }
 
   /** Frames so far, those that wait included. */
@@ -141,26 +151,14 @@ export class RawStretch {
     return lost;
   }
 
-  /** A pulse that began at a sample and lasted so many. @returns true when structure.oebin has changed */
-  mark(sample: number, samples: number): boolean {
-    const isFirst = this.#edges.length === 0;
-    const { numbers, times, states, words } = (this.#events ??= this.#openEvents());
-    const { sampleRateHz } = this.stream;
-    numbers.append([sample, sample + samples]);
-    times.append([sample / sampleRateHz, (sample + samples) / sampleRateHz]);
-    states.append([1, -1]);
-    words.append([1, 0]);
-    if (isFirst) this.#writeStructure(true);
-    // It counts once all of it was taken.
-    this.#edges.push(sample, sample + samples);
-    return isFirst;
+  /** A pulse that began at a sample and lasted so many. */
+  mark(sample: number, samples: number): void {
+    this.#appendEdges(stimulusEdges(sample, samples));
   }
 
-  /** Writes what stands beside the samples anew, after a call that the disk refused in the middle. */
+  /** Writes the columns of stimuli anew, after a call that the disk refused in the middle. */
   repair(): void {
     const { disk, folder } = this.#options;
-    this.#writeStructure(this.#edges.length > 0);
-    if (this.#edges.length === 0) return;
     for (const [name, bytes] of Object.entries(encodeTtl(this.#edges, this.stream.sampleRateHz))) {
       writeSmallFile(disk, join(folder, TTL_FOLDER, name), bytes);
     }
@@ -176,15 +174,13 @@ export class RawStretch {
   /** After the journal has told of what is safe: the headers follow. */
   commit(): void {
     this.#numbers.commit();
-    if (this.#events === undefined) return;
-    for (const column of columnsOf(this.#events)) column.commit();
+    for (const column of this.#ttl.values()) column.commit();
   }
 
   close(): void {
     this.#data.close();
     this.#numbers.close();
-    if (this.#events === undefined) return;
-    for (const column of columnsOf(this.#events)) column.close();
+    for (const column of this.#ttl.values()) column.close();
   }
 
   #breakChunk(firstSample: number): void {
@@ -221,29 +217,18 @@ export class RawStretch {
     }
   }
 
-  #writeStructure(hasEvents: boolean): void {
-    const { disk, folder, stream } = this.#options;
-    writeSmallFile(disk, join(folder, 'structure.oebin'), Buffer.from(describeStructure(stream, hasEvents)));
-  }
-
-  #openEvents(): EventColumns {
-    const { disk, folder } = this.#options;
-    const ttl = join(folder, TTL_FOLDER);
-    const open = (name: string, type: NpyType): NpyColumn => new NpyColumn(disk.create(join(ttl, name)), type);
-    try {
-      for (const path of ['events', 'events/MEA-100.samples', TTL_FOLDER]) disk.makeFolder(join(folder, path));
-      return {
-        numbers: open('sample_numbers.npy', '<i8'),
-        times: open('timestamps.npy', '<f8'),
-        states: open('states.npy', '<i2'),
-        words: open('full_words.npy', '<u8'),
-      };
-    } catch (cause) {
-      throw storageError('Cannot begin the columns of stimuli', ttl, cause);
-    }
+  #appendEdges(edges: readonly TtlEdge[]): void {
+    const values = toTtlColumns(edges, this.stream.sampleRateHz);
+    for (const [name, column] of this.#ttl) column.append(values[name]);
+    // They count once all columns took them.
+    this.#edges.push(...edges);
   }
 }
 
-function columnsOf({ numbers, times, states, words }: EventColumns): readonly NpyColumn[] {
-  return [numbers, times, states, words];
+function openTtl(create: (path: string) => DiskFile): ReadonlyMap<keyof TtlFiles, NpyColumn> {
+  const open = (name: keyof TtlFiles): [keyof TtlFiles, NpyColumn] => [
+    name,
+    new NpyColumn(create(join(TTL_FOLDER, name)), TTL_TYPES[name]),
+  ];
+  return new Map([open('sample_numbers.npy'), open('timestamps.npy'), open('states.npy'), open('full_words.npy')]);
 }

@@ -14,10 +14,10 @@ export const TTL_FOLDER = 'events/MEA-100.samples/TTL';
 export const NODE_FOLDER = 'Record Node 101/experiment1';
 
 /**
- * Text of structure.oebin, which tells readers of the Open Ephys binary format what lies in the folder. The event stream
- * is declared once it holds an event: a reader that is at large stumbles over an empty one.
+ * Text of structure.oebin, which tells readers of the Open Ephys binary format what lies in the folder. The event
+ * stream holds an event from the beginning on: readers stumble over an empty one, and over one that only some stretches have.
  */
-export function describeStructure(stream: RawStream, hasEvents: boolean): string {
+export function describeStructure(stream: RawStream): string {
   const { device, sampleRateHz, channels, gainUvPerBit } = stream;
   const source = {
     source_processor_name: 'MEA',
@@ -45,25 +45,31 @@ export function describeStructure(stream: RawStream, hasEvents: boolean): string
           })),
         },
       ],
-      events: hasEvents
-        ? [
-            {
-              folder_name: `${TTL_FOLDER.replace('events/', '')}/`,
-              channel_name: 'stimuli',
-              description: 'line 1 is high while pulses are delivered',
-              identifier: 'mea.stimuli',
-              sample_rate: sampleRateHz,
-              type: 'int16',
-              num_channels: 1,
-              source_processor: 'MEA',
-              stream_name: 'samples',
-              initial_state: 0,
-            },
-          ]
-        : [],
+      events: [
+        {
+          folder_name: `${TTL_FOLDER.replace('events/', '')}/`,
+          channel_name: 'stimuli',
+          description: 'line 1 is high while pulses are delivered, line 2 at the first sample',
+          identifier: 'mea.stimuli',
+          sample_rate: sampleRateHz,
+          type: 'int16',
+          num_channels: 2,
+          source_processor: 'MEA',
+          stream_name: 'samples',
+          initial_state: 0,
+        },
+      ],
       spikes: [],
     },
     null,
     1,
   )}\n`;
+}
+
+/** What structure.oebin of a whole stretch says. */
+export function structureOf(
+  { device, gainUvPerBit }: { readonly device: { readonly name: string }; readonly gainUvPerBit?: number | undefined },
+  { sampleRateHz, channels }: { readonly sampleRateHz: number; readonly channels: number },
+): string {
+  return describeStructure({ device: device.name, sampleRateHz, channels, gainUvPerBit: gainUvPerBit ?? 1 });
 }
