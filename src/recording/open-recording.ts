@@ -5,18 +5,27 @@ import { MeaError } from '../../protocols/errors.js';
 import type { LedgerRecord, ModelSnapshot } from '../../protocols/ledger.js';
 import { sampleIndex } from '../../protocols/units.js';
 import { decodeLedgerRecord, indexJournal, type JournalIndex } from './journal/journal-index.js';
-import { decodeJson, decodeSpikes, eventSchema, modelSchema, type RecordedEvent } from './journal/payloads.js';
+import {
+  decodeJson,
+  decodeSpikes,
+  eventSchema,
+  modelSchema,
+  type RecordedEvent,
+  type SpikesPayload,
+} from './journal/payloads.js';
 import { scanJournal, type ScannedFrame } from './journal/scan-journal.js';
 import type { FrameType } from './journal/frame.js';
 import { StretchReader, type OnDamagedChunk } from './raw/stretch-reader.js';
 import { CONTINUOUS_FOLDER, NODE_FOLDER } from './raw/structure-oebin.js';
-import type { RecordedSpikes, RecordedStimulus, RecordingContents } from './recording-contents.js';
+import type { RecordedStimulus, RecordingContents } from './recording-contents.js';
 import { RECORDING_VERSION, sessionFileSchema, type SessionFile } from './session-file.js';
 
 /** A recording of this program that can be read. */
 export interface OpenedRecording extends RecordingContents {
   readonly index: JournalIndex;
   readonly signals: readonly StretchReader[];
+  /** With what could not be seen; stretches where nothing was found may be missing. */
+  spikes(): AsyncIterable<SpikesPayload>;
   /** What was told besides, each with the frames that had come before it. */
   events(): AsyncIterable<RecordedEvent>;
 }
@@ -101,7 +110,7 @@ function toLedgerRecord(frame: ScannedFrame): LedgerRecord {
   return decodeLedgerRecord(frame.payload, whereOf(frame));
 }
 
-function toSpikes(frame: ScannedFrame): RecordedSpikes {
+function toSpikes(frame: ScannedFrame): SpikesPayload {
   return decodeSpikes(frame.payload, whereOf(frame));
 }
 
