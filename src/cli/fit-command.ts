@@ -17,6 +17,7 @@ import { writeWholeFile } from '../recording/whole-file.js';
 import { toFitOutput, type NamedAnalysis } from '../report/fit-output.js';
 import { analyseNamed, describeAnalyses, encode, withPlace } from './analysis-output.js';
 import { EXIT, type CliIo, type ExitCode } from './io.js';
+import type { FittedForReport } from './report-output.js';
 import { readRecordedExperiment } from './recorded-experiment.js';
 import { readFitOutput } from './result-file.js';
 
@@ -54,7 +55,7 @@ export async function fitCommand(command: FitCommand, io: CliIo): Promise<ExitCo
   if (command.arrays !== undefined) await writeArrays(command.arrays, analyses);
   if (command.report !== undefined) {
     const { reportOfFit } = await import('./report-output.js');
-    await writeWholeFile(command.report, encode(reportOfFit(analyses)));
+    await writeWholeFile(command.report, encode(reportOfFit(await withSpikes(analyses, cultures))));
   }
   if (command.json) io.stdout(`${JSON.stringify(toFitOutput(analyses))}\n`);
   else {
@@ -62,6 +63,21 @@ export async function fitCommand(command: FitCommand, io: CliIo): Promise<ExitCo
     if (command.report !== undefined) io.stdout(`report: ${command.report}\n`);
   }
   return EXIT.done;
+}
+
+/** Adds the spikes around the stimuli of recorded runs on voltages, one after the other. */
+async function withSpikes(
+  analyses: readonly NamedAnalysis[],
+  cultures: readonly NamedCulture[],
+): Promise<readonly FittedForReport[]> {
+  const { stimulusSpikesOfRun } = await import('./stimulus-spikes-of-run.js');
+  const fitted: FittedForReport[] = [];
+  for (const [i, named] of analyses.entries()) {
+    const isRun = cultures[i]?.isRun === true;
+    const spikes = isRun ? await stimulusSpikesOfRun(named.file, named.analysis) : undefined;
+    fitted.push({ ...named, spikes });
+  }
+  return fitted;
 }
 
 /** Refuses outputs that are there already or would overwrite each other, before anything is computed. */
@@ -101,6 +117,8 @@ interface NamedCulture {
   readonly choice: ElectrodeChoice;
   /** Whether the stimuli of later sessions depended on no response. */
   readonly isKnownAhead: boolean;
+  /** A recording of this program, not a file of responses. */
+  readonly isRun: boolean;
 }
 
 const DEFAULT_INITIAL_SESSIONS = 10;
@@ -121,6 +139,7 @@ async function readCultures(path: string, command: FitCommand, io: CliIo): Promi
     choice: command.electrodes ?? 'seen',
     // Nobody wrote down how they were decided; the published ones were drawn before.
     isKnownAhead: true,
+    isRun: false,
   }));
 }
 
@@ -145,6 +164,7 @@ function readRun(path: string, command: FitCommand, io: CliIo): NamedCulture {
     mixing: command.mixing ?? experiment.mixing,
     choice: command.electrodes ?? experiment.ensembleElectrodes,
     isKnownAhead: isKnownAhead(experiment),
+    isRun: true,
   };
 }
 

@@ -9,6 +9,7 @@ import type { ArrayOfRun } from '../report/array-map-figure.js';
 import type { NamedAnalysis } from '../report/fit-output.js';
 import { capitalise } from '../report/format.js';
 import { renderReport } from '../report/render-report.js';
+import type { StimulusSpikes } from '../report/stimulus-spikes.js';
 import { describeFallbacks } from './analysis-output.js';
 
 /** The electrodes of a rig, and the pulses that the trials of a table gave them. */
@@ -35,13 +36,15 @@ export function reportOfRun(run: {
   readonly analysis: NamedAnalysis;
   /** Where electrodes lie, and what they were given. */
   readonly array: ArrayOfRun;
+  /** Around stimuli; a run on counts has none. */
+  readonly spikes?: StimulusSpikes | undefined;
   readonly fallbacks?: FallbackCounts | undefined;
   /** Shown where a device took its time. */
   readonly latency?: LatencyRecord | undefined;
   /** The stop rule that ended it. */
   readonly stopped?: StoppedRecord | undefined;
 }): string {
-  const { experiment, source, analysis, array, fallbacks, latency, stopped } = run;
+  const { experiment, source, analysis, array, spikes, fallbacks, latency, stopped } = run;
   const { culture } = experiment;
   const emulated = source.provenance === 'emulated';
   return renderReport({
@@ -54,6 +57,7 @@ export function reportOfRun(run: {
         name: emulated ? `emulated ${culture.parameters}, seed ${experiment.seed}` : experiment.name,
         analysis: analysis.analysis,
         array,
+        spikes,
       },
     ],
     facts: [
@@ -94,12 +98,21 @@ function policyFacts(
   return [['Policy', `${type}${words.join('')}`], ...missed];
 }
 
+/** A culture of a fit, and the spikes around its stimuli where it is a recorded run on voltages. */
+export interface FittedForReport extends NamedAnalysis {
+  readonly spikes: StimulusSpikes | undefined;
+}
+
 /** The report of a fit. */
-export function reportOfFit(analyses: readonly NamedAnalysis[]): string {
+export function reportOfFit(analyses: readonly FittedForReport[]): string {
   return renderReport({
     title: 'Fit of recorded responses',
     provenance: 'file',
-    cultures: analyses.map(({ file, index, analysis }) => ({ name: `${file}, culture ${index}`, analysis })),
+    cultures: analyses.map(({ file, index, analysis, spikes }) => ({
+      name: `${file}, culture ${index}`,
+      analysis,
+      spikes,
+    })),
     facts: [],
   });
 }

@@ -584,9 +584,11 @@ async function writeOutcome(
   const output = await writeResult(folder.result, [analysis], { overwrite, fallbacks });
   if (command.report) {
     const { reportOfRun, toArrayOfRun } = await import('./report-output.js');
+    const { stimulusSpikesOfRun } = await import('./stimulus-spikes-of-run.js');
     const latency = readLedger(folder.path).newestLatency;
     const array = toArrayOfRun(rig, table);
-    const about = { experiment, source: source.description, analysis, array };
+    const spikes = await stimulusSpikesOfRun(folder.path, analysis.analysis);
+    const about = { experiment, source: source.description, analysis, array, spikes };
     const report = reportOfRun({ ...about, fallbacks, latency, stopped });
     await writeWholeFile(folder.report, encode(report), { overwrite });
   }

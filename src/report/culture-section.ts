@@ -8,6 +8,9 @@ import { markup, NO_MARKUP, type Markup } from './markup.js';
 import { predictionFigure } from './prediction-figure.js';
 import { responseCourseFigure } from './response-course-figure.js';
 import { responseErrorFigure } from './response-error-figure.js';
+import { stimulusHistogramFigure } from './stimulus-histogram-figure.js';
+import { stimulusRasterFigure } from './stimulus-raster-figure.js';
+import type { StimulusSpikes } from './stimulus-spikes.js';
 import { renderVerdict } from './verdict-box.js';
 import { weightCourseFigure } from './weight-course-figure.js';
 import { weightErrorFigure } from './weight-error-figure.js';
@@ -23,6 +26,8 @@ export interface CultureSection {
   readonly analysis: CultureAnalysis;
   /** Where its electrodes lie and what they were given; undefined where nobody knows. */
   readonly array?: ArrayOfRun | undefined;
+  /** Of a run on voltages. */
+  readonly spikes?: StimulusSpikes | undefined;
 }
 
 const FIGURES = [
@@ -36,13 +41,16 @@ const FIGURES = [
 ] as const;
 
 /** A culture's verdict and figures; without its ensembles, why there are none. */
-export function renderCulture({ name, number, anchor, analysis, array }: CultureSection): Markup {
+export function renderCulture({ name, number, anchor, analysis, array, spikes }: CultureSection): Markup {
   const { outcome } = analysis;
   const isFitted = outcome.type === 'fitted';
   // Those that not every culture has come last: the others keep their numbers.
   const figures = [
     ...(isFitted ? figuresOf(analysis, outcome) : []),
     ...(array === undefined ? [] : [arrayMapFigure(analysis, array)]),
+    ...(spikes === undefined
+      ? []
+      : [stimulusHistogramFigure(analysis, spikes), stimulusRasterFigure(analysis, spikes)]),
   ].map((figure, i) => renderFigure(figure, `Figure ${number}.${i + 1}`));
   const notFound = isFitted
     ? NO_MARKUP

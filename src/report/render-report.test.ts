@@ -1,8 +1,10 @@
 import { parseHTML } from 'linkedom';
 import { describe, expect, it } from 'vitest';
 import { emulateResponses, type EmulatedExperiment } from '../../tests/helpers/response-tables.js';
+import { framesOf, trialOf } from '../../tests/helpers/stimulus-frames.js';
 import { analyseCulture, type AnalysisMode, type CultureAnalysis } from '../model/analysis.js';
 import { renderReport } from './render-report.js';
+import { collectStimulusSpikes } from './stimulus-spikes.js';
 
 interface Case {
   readonly experiment: EmulatedExperiment;
@@ -85,6 +87,28 @@ describe('renderReport', () => {
     expect(blind.textContent).toContain('1 of 64 electrodes were blind');
     // Also of a culture without ensembles.
     expect(figuresOf(silentAnalysis)).toHaveLength(1);
+  });
+
+  it('draws the spikes around the stimuli of a run on voltages, also where there are next to none', async () => {
+    const threeSources = analyse({
+      experiment: { seed: 5, sessions: 8, trialsPerSession: 128, sourceCount: 3, inputsPerBlock: 10 },
+      initialSessions: 3,
+    });
+    for (const analysis of [ordinaryAnalysis, threeSources]) {
+      const { sourceCount } = analysis.design;
+      const counts = Array.from({ length: 64 }, () => 0);
+      const trials = [trialOf({ sources: '1'.padEnd(sourceCount, '0'), deliveredSample: 20_000, counts })];
+      const plan = { analysis, trials, sampleRateHz: 20_000 };
+      const spikes = await collectStimulusSpikes(framesOf([]), plan);
+      const html = renderReport({ title: 'A', provenance: 'real', cultures: [{ name: 'c', analysis, spikes }] });
+      expect(html).not.toMatch(UNFIT);
+      const [histograms, rasters] = Array.from(parseHTML(html).document.querySelectorAll('figure')).slice(-2);
+      expect(histograms!.querySelector('h3')?.textContent).toContain('Spikes around the stimulus');
+      expect(histograms!.querySelectorAll('svg.plot')).toHaveLength(2 * sourceCount);
+      expect(histograms!.textContent).not.toContain('could not see');
+      expect(rasters!.querySelectorAll('svg.plot')).toHaveLength(6);
+      expect(rasters!.querySelectorAll('tbody tr')).toHaveLength(6);
+    }
   });
 
   it('escapes names, notes and facts', () => {

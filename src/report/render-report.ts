@@ -12,7 +12,7 @@ export interface ReportInput {
   readonly title: string;
   /** Where the responses come from; `file`: read from a file that this program did not record. */
   readonly provenance: Provenance | 'file';
-  readonly cultures: readonly Pick<CultureSection, 'name' | 'analysis' | 'array'>[];
+  readonly cultures: readonly Pick<CultureSection, 'name' | 'analysis' | 'array' | 'spikes'>[];
   /** Paragraphs at the top. */
   readonly notes?: readonly string[];
   /** What was done, as pairs of label and value. */
@@ -27,10 +27,11 @@ export interface ReportInput {
  */
 export function renderReport(input: ReportInput): string {
   const { title, provenance, cultures, notes = [], facts = [], latency } = input;
-  const rows = cultures.map(({ name, analysis, array }, i) => ({
+  const rows = cultures.map(({ name, analysis, array, spikes }, i) => ({
     name,
     analysis,
     array,
+    spikes,
     anchor: `culture-${i + 1}`,
     number: i + 1,
   }));

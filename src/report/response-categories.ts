@@ -10,7 +10,7 @@ import { isSourceOn, stateCountOf } from '../model/states.js';
  * - `others`: at least two others, not its own; exists from three sources on
  * - `none`: no source is on
  */
-const RESPONSE_CATEGORIES = ['own', 'other', 'ownAndOthers', 'others', 'none'] as const;
+export const RESPONSE_CATEGORIES = ['own', 'other', 'ownAndOthers', 'others', 'none'] as const;
 export type ResponseCategory = (typeof RESPONSE_CATEGORIES)[number];
 
 /** One ensemble's responses in one kind of state. */

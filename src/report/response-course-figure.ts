@@ -2,19 +2,11 @@ import type { CultureAnalysis, FittedCulture } from '../model/analysis.js';
 import type { Figure } from './figure.js';
 import { renderTable } from './figure.js';
 import { formatFixed } from './format.js';
-import { COLOURS, type LineStyle } from './palette.js';
 import { categoryCourses, type CategoryCourse, type ResponseCategory } from './response-categories.js';
+import { CATEGORY_STYLES, nameCategory } from './response-category-names.js';
 import { drawSessionChart, nameOfShade } from './session-chart.js';
 import { initialWindow, lastWindow, meanOverWindow, nameWindow } from './session-window.js';
 import { responseWords, type Preference } from './words.js';
-
-const STYLES: Readonly<Record<ResponseCategory, LineStyle>> = {
-  own: { colour: COLOURS.blue, marker: 'circle', width: 2 },
-  other: { colour: COLOURS.vermillion, dash: '6 3', marker: 'square' },
-  ownAndOthers: { colour: COLOURS.green, dash: '10 3', marker: 'triangle' },
-  others: { colour: COLOURS.purple, dash: '8 3 2 3', marker: 'cross' },
-  none: { colour: COLOURS.grey, dash: '2 3', marker: 'diamond' },
-};
 
 /** Responses of every ensemble by the state of the sources, over sessions. */
 export function responseCourseFigure(analysis: CultureAnalysis, fitted: FittedCulture): Figure {
@@ -31,8 +23,8 @@ export function responseCourseFigure(analysis: CultureAnalysis, fitted: FittedCu
     ),
     caption: `Mean raw spike counts of each ensemble's electrodes after the pulse, by which sources were on; ${nameOfShade(design)}. Bits in the table are the states of source 1 to ${design.sourceCount}. The electrodes were chosen for their preference, which flatters it; the verdict chooses and scores on different trials.`,
     legend: (courses[0] ?? []).map(({ category }) => ({
-      label: labelOf(category, design.sourceCount),
-      style: STYLES[category],
+      label: nameCategory(category, design.sourceCount),
+      style: CATEGORY_STYLES[category],
     })),
     panels: courses.map((list, a) => ({
       title: `Ensemble ${a + 1} (prefers source ${a + 1}; ${electrodesOf(ensembles[a]!.length)})`,
@@ -43,9 +35,9 @@ export function responseCourseFigure(analysis: CultureAnalysis, fitted: FittedCu
         fromZero: true,
         reach,
         series: list.map(({ category, values }) => ({
-          label: labelOf(category, design.sourceCount),
+          label: nameCategory(category, design.sourceCount),
           values,
-          style: STYLES[category],
+          style: CATEGORY_STYLES[category],
         })),
       }),
     })),
@@ -61,17 +53,6 @@ function electrodesOf(count: number): string {
   return `${count} ${count === 1 ? 'electrode' : 'electrodes'}`;
 }
 
-function labelOf(category: ResponseCategory, sourceCount: number): string {
-  const two = sourceCount === 2;
-  return {
-    own: 'own source alone',
-    other: two ? 'other source alone' : 'one other source alone (mean)',
-    ownAndOthers: two ? 'both sources' : 'own and other sources (mean)',
-    others: 'several other sources (mean)',
-    none: 'no source',
-  }[category];
-}
-
 interface Windows {
   readonly early: ReturnType<typeof initialWindow>;
   readonly late: ReturnType<typeof lastWindow>;
@@ -81,7 +62,7 @@ function rowOf({ category, states, values }: CategoryCourse, a: number, { early,
   const first = meanOverWindow(values, early);
   const last = meanOverWindow(values, late);
   return [
-    `Ensemble ${a + 1}: ${labelOf(category, Math.log2(2 ** (states[0]?.length ?? 1)))}`,
+    `Ensemble ${a + 1}: ${nameCategory(category, Math.log2(2 ** (states[0]?.length ?? 1)))}`,
     states.join(' '),
     formatFixed(first, 2),
     formatFixed(last, 2),
