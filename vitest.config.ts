@@ -13,6 +13,7 @@ const REAL_TIME = [
   'emergency-stop',
   'external-policy',
   'firmware-example',
+  'record-on-device',
   'rig-worker',
   'run-on-device',
   'same-on-every-mount',

@@ -54,6 +54,8 @@ export interface OpenRecorderOptions {
   readonly ledgerBatch?: number | undefined;
   /** What was lost on the way. */
   readonly onLoss: () => void;
+  /** Nothing is recorded any more. */
+  readonly onFailed?: (() => void) | undefined;
 }
 
 /** Raw samples that are kept where neither the command nor the rig file says. */
@@ -119,12 +121,13 @@ export function openRecorderThread(options: OpenRecorderOptions): Promise<Record
   });
 }
 
-function toTeller({ io, onLoss }: OpenRecorderOptions): (notice: RecorderNotice) => void {
+function toTeller({ io, onLoss, onFailed }: OpenRecorderOptions): (notice: RecorderNotice) => void {
   return (notice) => {
     const words = describeNotice(notice);
     if (words === undefined) return;
     if (notice.type !== 'disk-low') onLoss();
     io.stderr(`meactl: ${words}\n`);
+    if (notice.type === 'failed') onFailed?.();
   };
 }
 

@@ -46,19 +46,23 @@ export async function recordCommand(command: RecordCommand, io: CliIo): Promise<
     join('recordings', `${rig.name}-${new Date(systemClock().wallMs()).toISOString().replaceAll(/[:.]/g, '-')}`);
   assertEnds(rig, command);
   const losses = { count: 0 };
+  const failed = new AbortController();
   const signals = await openRig(rig, command, io);
   let begun: { readonly folder: RunFolder; readonly recorder: RecorderPort; readonly release: () => void } | undefined;
   try {
-    begun = await begin({ rig, out, signals, command, losses }, io);
+    begun = await begin({ rig, out, signals, command, losses, failed }, io);
     const watch = watchSamples(signals, losses, io);
     await signals.configure({
       blockFrames: Math.round((BLOCK_MS * rig.sampleRateHz) / 1000),
       safetyProfile: toConfiguredProfile(rig),
     });
-    await acquire(signals, { watch, command, rig }, io);
+    const end = AbortSignal.any([io.signal, failed.signal]);
+    await acquire(signals, { watch, command, rig, end }, io);
     await signals.close();
     await begun.recorder.close();
     tell({ folder: begun.folder, frames: watch.frames(), rig, losses }, command, io);
+    const isCut = command.seconds !== undefined && watch.frames() < command.seconds * rig.sampleRateHz;
+    if (isCut) return EXIT.interrupted;
     return losses.count > 0 ? EXIT.dataLost : EXIT.done;
   } finally {
     await signals.close().catch(() => undefined);
@@ -95,10 +99,12 @@ interface Beginning {
   readonly signals: SignalRig;
   readonly command: RecordCommand;
   readonly losses: { count: number };
+  /** Aborted when nothing is recorded any more. */
+  readonly failed: AbortController;
 }
 
 async function begin(
-  { rig, out, signals, command, losses }: Beginning,
+  { rig, out, signals, command, losses, failed }: Beginning,
   io: CliIo,
 ): Promise<{ folder: RunFolder; recorder: RecorderPort; release: () => void }> {
   const device = toRecordedDevice(signals.capabilities, 'bootId' in signals ? Number(signals.bootId) : undefined);
@@ -107,7 +113,15 @@ async function begin(
   const folder = createRunFolder(out);
   const release = lockRun(folder.lock);
   try {
-    const options: OpenRecorderOptions = { folder, plan, io, onLoss: () => losses.count++ };
+    const options: OpenRecorderOptions = {
+      folder,
+      plan,
+      io,
+      onLoss: () => losses.count++,
+      onFailed: () => {
+        failed.abort();
+      },
+    };
     const recorder = rig.device === 'emulator' ? openRecorderHere(options) : await openRecorderThread(options);
     recordEvents(recorder, signals.events$);
     return { folder, recorder, release };
@@ -129,6 +143,10 @@ function watchSamples({ events$ }: SignalRig, losses: { count: number }, io: Cli
   let wanted = Infinity;
   let settle: { readonly resolve: () => void; readonly reject: (error: unknown) => void } | undefined;
   let failure: { readonly error: unknown } | undefined;
+  const fail = (error: unknown): void => {
+    failure ??= { error };
+    settle?.reject(toError(failure.error));
+  };
   let next: number | undefined;
   events$.subscribe({
     next: (event: RigEvent) => {
@@ -140,11 +158,14 @@ function watchSamples({ events$ }: SignalRig, losses: { count: number }, io: Cli
       } else if (event.type === 'gap' || event.type === 'overrun' || event.type === 'sample-jump') {
         losses.count += 1;
         io.stderr(`meactl: data were lost: ${JSON.stringify(event)}\n`);
-      }
+      } else if (event.type === 'link-lost') {
+        io.stderr(`meactl: the link to the device was lost (${event.reason}); it is tried again\n`);
+      } else if (event.type === 'link-restored') io.stderr('meactl: the link to the device is there again\n');
+      else if (event.type === 'link-failed' || event.type === 'device-restarted') fail(toEnd(event));
     },
-    error: (error: unknown) => {
-      failure = { error };
-      settle?.reject(error);
+    error: fail,
+    complete: () => {
+      fail(new MeaError('link', { what: 'The device told nothing more' }));
     },
   });
   return {
@@ -159,11 +180,15 @@ function watchSamples({ events$ }: SignalRig, losses: { count: number }, io: Cli
   };
 }
 
-async function acquire(
-  signals: SignalRig,
-  { watch, command, rig }: { readonly watch: SampleWatch; readonly command: RecordCommand; readonly rig: Rig },
-  io: CliIo,
-): Promise<void> {
+interface Acquisition {
+  readonly watch: SampleWatch;
+  readonly command: RecordCommand;
+  readonly rig: Rig;
+  /** Aborted when it is to end before its time. */
+  readonly end: AbortSignal;
+}
+
+async function acquire(signals: SignalRig, { watch, command, rig, end }: Acquisition, io: CliIo): Promise<void> {
   const total = (command.seconds ?? Infinity) * rig.sampleRateHz;
   const progress = await openShareProgress('recorded', io);
   const shown = signals.events$.subscribe({
@@ -177,7 +202,7 @@ async function acquire(
   });
   try {
     await signals.start();
-    const enough = Promise.race([watch.until(total), untilAborted(io.signal)]);
+    const enough = Promise.race([watch.until(total), untilAborted(end)]);
     await (signals.passTime?.(enough) ?? enough);
     await signals.stop();
   } finally {
@@ -186,7 +211,7 @@ async function acquire(
   }
 }
 
-/** Resolves when a person asks for the end: that is how a recording without a length ends. */
+/** Resolves when a person asks for the end, which is how a recording without a length ends, or nothing is recorded any more. */
 function untilAborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const onAbort = (): void => {
@@ -213,6 +238,16 @@ function tell({ folder, frames, rig, losses }: Outcome, { json }: RecordCommand,
   io.stdout(
     `${seconds.toFixed(2)} s recorded${losses.count > 0 ? `, with ${losses.count} losses` : ''}\nrecording: ${folder.path}\n`,
   );
+}
+
+/** Why nothing comes any more. */
+function toEnd(event: Extract<RigEvent, { readonly type: 'link-failed' | 'device-restarted' }>): MeaError {
+  return event.type === 'link-failed'
+    ? new MeaError('link', { what: event.message })
+    : new MeaError('link', {
+        what: 'The device has restarted, and acquires nothing',
+        remedy: 'what came before is recorded; begin another recording',
+      });
 }
 
 function toError(reason: unknown): Error {

@@ -1,10 +1,11 @@
 import type { SampleBlock } from '../../protocols/sample-block.js';
-import type { MeaError } from '../../protocols/errors.js';
+import { isMeaError, type MeaError } from '../../protocols/errors.js';
 import type { Recorder, RecorderNotice } from './recorder.js';
 import type { SpikesPayload } from './journal/payloads.js';
 
 /** A recorder, in this thread or in one of its own. */
 export interface RecorderPort {
+  /** As the next ones it does not throw when the disk refuses: that is told as a notice, by the next record of the ledger, and at the end. */
   block(block: SampleBlock): void;
   spikes(batch: SpikesPayload): void;
   event(event: { readonly type: string }): void;
@@ -53,13 +54,17 @@ export function toPort(
   });
   return {
     block: (block) => {
-      recorder.block(block);
+      unlessRefused(() => {
+        recorder.block(block);
+      });
     },
     spikes: (batch) => {
       recorder.spikes(batch);
     },
     event: (event) => {
-      recorder.event(event);
+      unlessRefused(() => {
+        recorder.event(event);
+      });
     },
     ledger: (json) => {
       recorder.ledger(json);
@@ -80,6 +85,15 @@ export function toPort(
         resolve();
       }),
   };
+}
+
+/** Carries out what a recorder tells the failure of by a notice. */
+export function unlessRefused(action: () => void): void {
+  try {
+    action();
+  } catch (error) {
+    if (!isMeaError(error, 'storage')) throw error;
+  }
 }
 
 /** A recorder that is opened by the first thing recorded; closing it before opens nothing. */

@@ -1,12 +1,13 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { z } from 'zod';
-import { isMeaError, MeaError } from '../../protocols/errors.js';
+import { MeaError } from '../../protocols/errors.js';
 import { sampleIndex } from '../../protocols/units.js';
 import { toWireError } from '../../protocols/wire-error.js';
 import { systemDisk } from './disk/disk.js';
 import { decodeJson, decodeSpikes } from './journal/payloads.js';
 import { hostMs } from './host-time.js';
 import { Recorder } from './recorder.js';
+import { unlessRefused } from './recorder-port.js';
 import {
   isRecorderThreadData,
   ITEM,
@@ -47,7 +48,7 @@ try {
 const open = recorder;
 if (open !== undefined) {
   const timer = setInterval(() => {
-    unlessFailed(() => {
+    unlessRefused(() => {
       open.tick();
     });
   }, TICK_MS);
@@ -79,7 +80,7 @@ function take(into: Recorder, bytes: ArrayBuffer, used: number): void {
     const b = view.getFloat64(at + 16, true);
     const c = view.getFloat64(at + 24, true);
     const payload = new Uint8Array(bytes, at + ITEM_HEAD_BYTES, length);
-    unlessFailed(() => {
+    unlessRefused(() => {
       carryOut(into, { kind, numbers: [a, b, c], payload });
     });
     at += ITEM_HEAD_BYTES + paddedLength(length);
@@ -119,14 +120,5 @@ function carryOut(into: Recorder, { kind, numbers, payload }: Item): void {
     case ITEM.snippets:
       into.put('snippets', payload);
       break;
-  }
-}
-
-/** A failure of the disk was told as a notice; what comes after it is counted as lost. */
-function unlessFailed(action: () => void): void {
-  try {
-    action();
-  } catch (error) {
-    if (!isMeaError(error, 'storage')) throw error;
   }
 }

@@ -274,17 +274,16 @@ export class Recorder {
     this.#lookAtDisk();
   }
 
-  /** Says that all is whole, and closes the files. Idempotent. @throws MeaError `storage` when it could not say so */
+  /** Says that all is whole, and closes the files. Idempotent. @throws MeaError `storage` where it is not, or could not say so */
   close(): void {
     if (this.#isClosed) return;
     try {
-      if (this.#failure === undefined) {
-        this.#endStretch('stream');
-        this.sync();
-        this.#reserve.release();
-        this.#journal.append('clean-stop', encodeJson({ wallMs: this.#options.clock.wallMs(), lost: this.#lost }));
-        this.#syncJournal();
-      }
+      if (this.#failure !== undefined) throw this.#failure;
+      this.#endStretch('stream');
+      this.sync();
+      this.#reserve.release();
+      this.#journal.append('clean-stop', encodeJson({ wallMs: this.#options.clock.wallMs(), lost: this.#lost }));
+      this.#syncJournal();
     } finally {
       this.#isClosed = true;
       this.#stretch?.close();

@@ -166,7 +166,7 @@ class ThreadedRecorder implements RecorderPort {
     clearTimeout(this.#timer);
     this.#worker.postMessage({ type: 'close' } satisfies ToRecorder);
     await this.#ended;
-    const error = this.#end === undefined ? this.#failure : this.#end.error;
+    const error = this.#end?.error ?? this.#failure;
     if (error !== undefined) throw error;
   }
 

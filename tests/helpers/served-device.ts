@@ -39,6 +39,7 @@ export interface ServedDevice {
 export interface ServeDeviceOptions {
   readonly rig?: EmulatedRig;
   readonly settings?: Partial<DeviceSettings>;
+  readonly faults?: ConstructorParameters<typeof DeviceFaults>[0];
   /** Parts per million that its clock is fast by, 0 unless told otherwise. */
   readonly driftPpm?: number;
   /** Every message of the data lane; the samples of a block are only good until the call returns. */
@@ -65,7 +66,7 @@ export async function serveDevice(link: LinkName, options: ServeDeviceOptions = 
   const device = new EmulatedDevice({
     rig,
     settings: { ...DEFAULT_DEVICE_SETTINGS, ...options.settings },
-    faults: new DeviceFaults([], { seed: 1, sampleRateHz: rig.sampleRateHz }),
+    faults: new DeviceFaults(options.faults ?? [], { seed: 1, sampleRateHz: rig.sampleRateHz }),
     bootId: BOOT_ID,
     observer: {
       onData: (message) => {
