@@ -24,13 +24,10 @@ export async function infoCommand({ recording, json }: InspectCommand, io: CliIo
   const opened = openRecording(recording);
   try {
     const { session, index, signals } = opened;
-    const raw = signals.map(({ signal }) => ({
-      name: signal.name,
-      firstSample: signal.firstSample,
-      frames: signal.frames,
-      seconds: signal.frames / signal.sampleRateHz,
-      blindFrames: signal.blind.reduce((sum, { from, to }) => sum + to - from, 0),
-    }));
+    const raw = signals.map(({ signal: { name, firstSample, frames, blind, sampleRateHz } }) => {
+      const blindFrames = blind.reduce((sum, { from, to }) => sum + to - from, 0);
+      return { name, firstSample, frames, seconds: (frames - blindFrames) / sampleRateHz, blindFrames };
+    });
     if (json) {
       const about = { ...session, configuration: undefined };
       const outcome = { version: 1, path: recording, session: about, ...summarise(index), raw };

@@ -313,7 +313,9 @@ export class Recorder {
   #keep(block: SampleBlock): void {
     const { firstSample, frames, channels, samples } = block;
     const isSparse = this.#windows !== undefined;
-    if (this.#stretch !== undefined && this.#stretch.stream.channels !== channels) this.#endStretch('shape');
+    if (this.#stretch !== undefined && this.#stretch.stream.channels !== channels) this.#closeStretch('shape');
+    else if (isSparse && this.#stretch !== undefined && firstSample < this.#stretch.nextSample)
+      this.#closeStretch('gap');
     if (this.#stretch !== undefined && !isSparse) this.#closeGap(this.#stretch, firstSample);
     if (!this.#keepsRaw) {
       this.#follow(block);
@@ -352,7 +354,7 @@ export class Recorder {
       return;
     }
     gap(missing > 0 ? 'split' : 'backwards');
-    this.#endStretch('gap');
+    this.#closeStretch('gap');
   }
 
   #begin(firstSample: number, channels: number): RawStretch {
@@ -394,18 +396,21 @@ export class Recorder {
     this.#journal.append('structure', encodeJson({ recording: stretch.recording, text: stretch.structure }));
   }
 
+  /** No samples follow: those that are held belong to it. */
   #endStretch(because: RecordingStarted['because']): void {
-    this.#restart = because;
     const windows = this.#windows;
-    const isSparse = windows !== undefined;
-    // Samples of another shape, which end it, are held for the next one.
-    if (isSparse && because !== 'shape') {
+    if (windows !== undefined) {
       this.#guardRaw(() => {
         for (const part of windows.end()) this.#keep(part);
       });
     }
+    this.#closeStretch(because);
+  }
+
+  #closeStretch(because: RecordingStarted['because']): void {
+    this.#restart = because;
     const stretch = this.#stretch;
-    if (stretch === undefined || (isSparse && because !== 'shape')) return;
+    if (stretch === undefined) return;
     this.sync();
     // Forcing it to the disk may have ended it already.
     if (this.#stretch !== stretch) return;

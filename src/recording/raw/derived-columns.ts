@@ -40,6 +40,8 @@ export function describeTtl(
   let isOpen = false;
   for (const item of scanJournal(folder)) {
     if (item.type === 'frame' && item.name === 'recording-started') isOpen = true;
+    // Another writer goes on after it.
+    if (item.type === 'frame' && (item.name === 'recovered' || item.name === 'clean-stop')) isOpen = false;
     if (item.type !== 'frame' || item.name !== 'event') continue;
     const { recording, event } = decodeJson(item.payload, eventSchema, item.segment);
     if (endsStretch(event.type) || event.type === RAW_STOPPED) isOpen = false;

@@ -9,6 +9,12 @@ import type { RawChunk } from '../journal/payloads.js';
 /** What is done with a chunk whose samples are not those that were written. */
 export type OnDamagedChunk = 'refuse' | 'blind';
 
+/** A chunk, and its first frame in what is read: samples that were not kept take part in it. */
+interface PlacedChunk {
+  readonly chunk: RawChunk;
+  readonly place: number;
+}
+
 /** Where a stretch is, and what its samples mean. */
 export interface StretchReaderOptions {
   /** Of continuous.dat. */
@@ -20,12 +26,13 @@ export interface StretchReaderOptions {
 
 /**
  * Samples of a stretch, as they were written: each chunk is held against its checksum before any of it is given out. With
- * `blind` all of them are at the beginning, and those that are damaged read as zeros within `signal.blind`.
+ * `blind` all of them are at the beginning, and those that are damaged read as zeros within `signal.blind`. So do those
+ * between windows around stimuli, which were not kept: a frame always stands for the sample of its number.
  */
 export class StretchReader implements BlockReader {
   readonly signal: RecordedSignal;
   readonly #path: string;
-  readonly #chunks: readonly RawChunk[];
+  readonly #chunks: readonly PlacedChunk[];
   readonly #frameBytes: number;
   readonly #fd: number;
   /** Chunks that are what was written. */
@@ -38,14 +45,16 @@ export class StretchReader implements BlockReader {
   constructor({ path, stretch, gainUvPerBit, onDamaged }: StretchReaderOptions) {
     const { started, chunks, gaps } = stretch;
     this.#path = path;
-    this.#chunks = [...chunks].sort((a, b) => a.firstFrame - b.firstFrame);
+    this.#chunks = [...chunks]
+      .sort((a, b) => a.firstFrame - b.firstFrame)
+      .map((chunk) => ({ chunk, place: chunk.firstSample - started.firstSample }));
     this.#frameBytes = started.channels * 2;
     try {
       this.#fd = openSync(path, 'r');
     } catch (cause) {
       throw new MeaError('missing', { what: 'The raw samples are not there', where: path }, { cause });
     }
-    if (onDamaged === 'blind') for (const chunk of this.#chunks) if (!this.#check(chunk)) this.#damaged.add(chunk);
+    if (onDamaged === 'blind') for (const { chunk } of this.#chunks) if (!this.#check(chunk)) this.#damaged.add(chunk);
     const last = this.#chunks.at(-1);
     const filled = gaps.filter(({ how }) => how === 'filled');
     this.signal = {
@@ -58,10 +67,12 @@ export class StretchReader implements BlockReader {
       })),
       sampleRateHz: hertz(started.sampleRateHz),
       firstSample: sampleIndex(started.firstSample),
-      frames: last === undefined ? 0 : last.firstFrame + last.frames,
+      frames: last === undefined ? 0 : last.place + last.chunk.frames,
       blind: mergeSpans([
         ...filled.map(({ firstFrame, samples }) => [firstFrame, firstFrame + samples] as const),
-        ...[...this.#damaged].map(({ firstFrame, frames }) => [firstFrame, firstFrame + frames] as const),
+        ...this.#chunks
+          .filter(({ chunk }) => this.#damaged.has(chunk))
+          .map(({ chunk, place }) => [place, place + chunk.frames] as const),
         ...this.#uncovered(),
       ]).map(([from, to]) => ({
         from: sampleIndex(started.firstSample + from),
@@ -88,15 +99,14 @@ export class StretchReader implements BlockReader {
     }
     const end = Math.min(first + frames, all);
     const samples = new Int16Array((end - first) * channels.length);
-    for (const chunk of this.#chunks) {
-      const from = Math.max(first, chunk.firstFrame);
-      const to = Math.min(end, chunk.firstFrame + chunk.frames);
+    for (let i = this.#find(first); i < this.#chunks.length; i++) {
+      const { chunk, place } = this.#chunks[i]!;
+      if (place >= end) break;
+      const from = Math.max(first, place);
+      const to = Math.min(end, place + chunk.frames);
       if (from >= to || this.#damaged.has(chunk)) continue;
       const bytes = this.#load(chunk);
-      const part = bytes.subarray(
-        (from - chunk.firstFrame) * this.#frameBytes,
-        (to - chunk.firstFrame) * this.#frameBytes,
-      );
+      const part = bytes.subarray((from - place) * this.#frameBytes, (to - place) * this.#frameBytes);
       new Uint8Array(samples.buffer).set(part, (from - first) * this.#frameBytes);
     }
     return { firstFrame: first, frames: end - first, channels: channels.length, samples };
@@ -104,6 +114,19 @@ export class StretchReader implements BlockReader {
 
   close(): void {
     closeSync(this.#fd);
+  }
+
+  /** Index of the first chunk that ends after a frame: recordings have one for each second. */
+  #find(frame: number): number {
+    let low = 0;
+    let high = this.#chunks.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      const { chunk, place } = this.#chunks[middle]!;
+      if (place + chunk.frames > frame) high = middle;
+      else low = middle + 1;
+    }
+    return low;
   }
 
   /** @throws MeaError `bad-format` for a chunk that is not what was written */
@@ -150,9 +173,9 @@ export class StretchReader implements BlockReader {
   #uncovered(): readonly (readonly [number, number])[] {
     const spans: (readonly [number, number])[] = [];
     let next = 0;
-    for (const { firstFrame, frames } of this.#chunks) {
-      if (firstFrame > next) spans.push([next, firstFrame]);
-      next = Math.max(next, firstFrame + frames);
+    for (const { chunk, place } of this.#chunks) {
+      if (place > next) spans.push([next, place]);
+      next = Math.max(next, place + chunk.frames);
     }
     return spans;
   }
