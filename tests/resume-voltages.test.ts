@@ -1,7 +1,8 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { writeJournal } from './helpers/recorded-journal.js';
+import { indexJournal } from '../src/recording/journal/journal-index.js';
+import { cutJournal, writeJournal } from './helpers/recorded-journal.js';
 import { interruptionsOf, toldLines } from './helpers/recorded-run.js';
 import { runCli, snapshotFolder, temporaryFolder, type CliOutcome } from './helpers/run-cli.js';
 import { smallExperimentFile } from './helpers/small-experiment.js';
@@ -56,5 +57,23 @@ describe('a run on the emulated voltages that died', () => {
     const { code, stderr } = await run('--resume', folder);
     expect([code, stderr]).toEqual([2, expect.stringContaining('does not repeat what was recorded')]);
     expect(snapshotFolder(folder)).toEqual(before);
+  });
+
+  it('keeps of its raw samples what it kept from the beginning, and takes no other word', async () => {
+    const folder = join(root, 'killed-stimuli');
+    const { code } = await run(experiment, '--rig', 'emulated-voltages', '--raw', 'stimuli', '--out', folder);
+    expect(code).toBe(0);
+    cutJournal(
+      folder,
+      whole.lines.findLastIndex((line) => line.startsWith('{"type":"trial"')),
+    );
+    rmSync(join(folder, 'result.json'));
+    const other = await run('--resume', folder, '--raw', 'all');
+    expect([other.code, other.stderr]).toEqual([2, expect.stringContaining('choice of raw samples')]);
+    expect((await run('--resume', folder)).code).toBe(0);
+    const { chunks } = [...indexJournal(folder).stretches.values()].at(-1)!;
+    expect(chunks.length).toBeGreaterThan(0);
+    expect(chunks.reduce((sum, { frames }) => sum + frames, 0)).toBeLessThanOrEqual(2 * 10_000);
+    expect((await runCli(['verify', folder])).stdout).toMatch(/all is as it was written/);
   });
 });

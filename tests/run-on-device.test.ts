@@ -278,4 +278,27 @@ describe('meactl run on a device', () => {
       expect(replayed.stdout).toMatch(/no difference: \d+ spikes, to the bit\nno difference: \d+ records, \d+ trials/);
     },
   );
+
+  it('ends when the device is gone before it can be armed to go on', { retry: RETRY }, async () => {
+    attempts += 1;
+    const out = join(root, `gone-${attempts}`);
+    const refused = await meactl('run', experiment, '--rig', rigFile, '--out', out);
+    const [, serial] = /expected --arm (\S+)/.exec(refused.stderr)!;
+    const words = ['--arm', serial!, '--accept-unconfirmed', 'a test'];
+    words.push('--treatment-lot', 'L-1', '--treatment-applied', '2026-11-28T00:00:00Z');
+    const isFarEnough = (): boolean => existsSync(join(out, segmentName(0))) && trialsIn(out) >= 1;
+    await killedWhen(isFarEnough, ['run', experiment, '--rig', rigFile, '--out', out, '--no-report', ...words]);
+    const state = { isOver: false };
+    const resuming = meactl('run', '--resume', out, '--no-report', ...words).finally(() => (state.isOver = true));
+    // The recording is opened first of all.
+    while (!state.isOver && !existsSync(join(out, segmentName(1)))) await sleep(1);
+    served.cut();
+    try {
+      const { code, stderr } = await resuming;
+      expect([code, stderr]).toEqual([1, expect.stringMatching(/link/)]);
+    } finally {
+      served.mend();
+    }
+    expect(existsSync(join(out, 'run.lock'))).toBe(false);
+  });
 });

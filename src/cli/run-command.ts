@@ -167,17 +167,17 @@ interface RunSession {
   readonly release: () => void;
 }
 
-function assertCommand({ experiment, rig, out, resume, seed, sessions, batch, ledgerBatch }: RunCommand): void {
+function assertCommand({ experiment, rig, out, resume, seed, sessions, raw, batch, ledgerBatch }: RunCommand): void {
   if (resume === undefined && experiment === undefined) {
     throw new MeaError('usage', {
       what: 'Nothing to run',
       wanted: 'an experiment file, the name of a bundled one (isomura2023, quick), or --resume FOLDER',
     });
   }
-  if (resume !== undefined && [experiment, rig, out, seed, sessions].some((option) => option !== undefined)) {
+  if (resume !== undefined && [experiment, rig, out, seed, sessions, raw].some((option) => option !== undefined)) {
     throw new MeaError('usage', {
       what: '--resume goes on with a recorded run as it was begun',
-      got: 'another experiment, rig, folder, seed or number of sessions',
+      got: 'another experiment, rig, folder, seed, number of sessions or choice of raw samples',
       wanted: '--resume FOLDER alone',
     });
   }
@@ -255,11 +255,12 @@ function extentOf({ sessions, trials, trialPeriodS }: Experiment): { seconds: nu
   return { seconds: sessions * trials * trialPeriodS, stimuli: sessions * trials };
 }
 
-async function closingOnError<T>(policy: Pick<OpenPolicy, 'close'>, open: () => Promise<T>): Promise<T> {
+/** What is open already is closed when the rest cannot be: a thread that nobody ends keeps the process. */
+async function closingOnError<T>(close: () => Promise<void> | void, open: () => Promise<T>): Promise<T> {
   try {
     return await open();
   } catch (error) {
-    policy.close();
+    await Promise.resolve(close()).catch(() => undefined);
     throw error;
   }
 }
@@ -386,7 +387,8 @@ async function continueRun(
     policy: recordedPolicy(experiment, run.records, opened?.policy),
     close: () => opened?.close(),
   };
-  const raw = rawPolicyOf(rig, command.raw);
+  // What readers make of the samples of a recording goes by one word for all of them.
+  const raw = ledger.session?.raw ?? rawPolicyOf(rig);
   const device = { provenance: recorded.source.provenance, name: recorded.source.device } as const;
   let recorder: RecorderPort | undefined;
   const toOptions = (found: RecordedDevice): OpenRecorderOptions => ({
@@ -401,10 +403,14 @@ async function continueRun(
     recorder = await openRecorder(toOptions(found), rig);
     return recorder;
   };
+  const closeOpened = async (): Promise<void> => {
+    policy.close();
+    await recorder?.close();
+  };
   const { source: live, arming } = hasEnded
     ? // All that is left is the report, of what was recorded from that source.
       { source: { ...createReplaySource(run.trials), description: recorded.source } }
-    : await closingOnError(policy, () =>
+    : await closingOnError(closeOpened, () =>
         openLive({ folder, recorded, run, position, losses, raw, begin }, command, io),
       );
   const counted = countedTrials(run.records).length;

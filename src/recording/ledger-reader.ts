@@ -10,6 +10,7 @@ import { decodeLedgerRecord } from './journal/journal-index.js';
 import { decodeJson, decodeText } from './journal/payloads.js';
 import { listSegments, scanJournal } from './journal/scan-journal.js';
 import { latencyRecordSchema } from './ledger-schema.js';
+import { sessionFileSchema, type SessionFile } from './session-file.js';
 
 /** A ledger as it lies on the disk. */
 export interface StoredLedger {
@@ -20,6 +21,8 @@ export interface StoredLedger {
   readonly records: readonly LedgerRecord[];
   /** Bytes at the journal's end that were being written when the program died; they hold no whole record. */
   readonly tornBytes: number;
+  /** What was recorded; undefined where its record is damaged. */
+  readonly session: SessionFile | undefined;
   /** Host times, newest last; no comparison reads them. */
   readonly newestLatency: LatencyRecord | undefined;
 }
@@ -45,6 +48,7 @@ export function readLedger(folder: string): StoredLedger {
   const records: LedgerRecord[] = [];
   let tornBytes = 0;
   let newestLatency: LatencyRecord | undefined;
+  let session: SessionFile | undefined;
   for (const item of scanJournal(folder)) {
     if (item.type === 'missing') throw missingRecords(folder, item);
     if (item.type === 'damage') {
@@ -53,13 +57,14 @@ export function readLedger(folder: string): StoredLedger {
     }
     const where = `${item.segment}, byte ${item.offset}`;
     if (item.name === 'latency') newestLatency = decodeJson(item.payload, latencyRecordSchema, where);
+    else if (item.name === 'session') session = decodeJson(item.payload, sessionFileSchema, where);
     else if (item.name === 'ledger') {
       assertNotNewer(item.payload, where);
       lines.push(decodeText(item.payload, where));
       records.push(decodeLedgerRecord(item.payload, where));
     }
   }
-  return { path: folder, lines, records, tornBytes, newestLatency };
+  return { path: folder, lines, records, tornBytes, session, newestLatency };
 }
 
 /** The first record of a ledger: the experiment and its source. */
