@@ -250,7 +250,7 @@ describeWithSmallDisk('a ledger on a disk that fills up', 64, (disk) => {
       writer.append(restRecord(0));
     });
     expect(refused).toBe(error);
-    await writer.close();
+    await expect(writer.close()).rejects.toBe(error);
     expect(journalBytes(folder).equals(bytes)).toBe(true);
     const stored = readLedger(folder);
     expect(stored.tornBytes).toBe(0);

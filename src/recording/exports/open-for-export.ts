@@ -31,13 +31,13 @@ interface Run {
   frames: number;
 }
 
-function listRuns({ chunks }: IndexedStretch): Run[] {
+function listRuns({ chunks, started }: IndexedStretch): Run[] {
   const runs: Run[] = [];
-  for (const { firstFrame, firstSample, frames } of [...chunks].sort((a, b) => a.firstFrame - b.firstFrame)) {
+  for (const { firstSample, frames } of [...chunks].sort((a, b) => a.firstFrame - b.firstFrame)) {
     const last = runs.at(-1);
-    const continues = last !== undefined && last.firstFrame + last.frames === firstFrame;
-    if (continues && last.firstSample + last.frames === firstSample) last.frames += frames;
-    else runs.push({ firstFrame, firstSample, frames });
+    if (last !== undefined && last.firstSample + last.frames === firstSample) last.frames += frames;
+    // A frame of the reader stands for the sample of its number.
+    else runs.push({ firstFrame: firstSample - started.firstSample, firstSample, frames });
   }
   return runs;
 }
