@@ -450,16 +450,7 @@ export class Recorder {
     this.#keepsRaw = false;
     const stretch = this.#stretch;
     this.#stretch = undefined;
-    const lostFrames = stretch?.dropBuffered() ?? 0;
-    try {
-      // What the system took before is data, if it can still be forced to the disk.
-      for (const chunk of stretch?.sync() ?? []) this.#journal.append('chunk', encodeJson(chunk));
-      stretch?.commit();
-      stretch?.repair();
-    } catch {
-      // It stays without a chunk, and recovery sets it aside.
-    }
-    stretch?.close();
+    const lostFrames = stretch === undefined ? 0 : this.#finishRefused(stretch);
     this.#reserve.release();
     this.#journal.append(
       'event',
@@ -470,6 +461,37 @@ export class Recorder {
       }),
     );
     this.#options.onNotice({ type: 'raw-stopped', error, lostFrames });
+  }
+
+  /** Keeps what it can of a stretch that the disk has refused a part of. @returns frames that are lost */
+  #finishRefused(stretch: RawStretch): number {
+    let lost = stretch.dropBuffered();
+    // Each of these is of use without those before it; what none of them could mend a check tells.
+    const steps = [
+      () => {
+        try {
+          // What the system took before is data, if it can still be forced to the disk.
+          for (const chunk of stretch.sync()) this.#journal.append('chunk', encodeJson(chunk));
+        } catch {
+          lost += stretch.takeBack();
+        }
+      },
+      () => {
+        stretch.commit();
+      },
+      () => {
+        stretch.repair();
+      },
+    ];
+    for (const step of steps) {
+      try {
+        step();
+      } catch {
+        // The first refusal has been told.
+      }
+    }
+    stretch.close();
+    return lost;
   }
 
   // ---- the journal -----------------------------------------------------------------------------------------------------

@@ -1,5 +1,5 @@
 import { closeSync, existsSync, ftruncateSync, fsyncSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Clock } from '../../protocols/clock.js';
 import { MeaError } from '../../protocols/errors.js';
 import { Appender } from './disk/appender.js';
@@ -8,7 +8,8 @@ import { writeSmallFile } from './disk/write-small-file.js';
 import { indexJournal, type IndexedStretch, type JournalIndex } from './journal/journal-index.js';
 import { JournalWriter } from './journal/journal-writer.js';
 import { encodeJson, type Recovered } from './journal/payloads.js';
-import { describeTtl, sampleNumbersOf } from './raw/derived-columns.js';
+import { countFrames, describeTtl, sampleNumbersOf } from './raw/derived-columns.js';
+import { isSameFile } from './disk/is-same-file.js';
 import { CONTINUOUS_FOLDER, NODE_FOLDER, structureOf, TTL_FOLDER } from './raw/structure-oebin.js';
 import { storageError } from './write-all.js';
 import { isLockedByOther } from './run-lock.js';
@@ -73,8 +74,10 @@ export function recoverRecording(
     const { bytes, seconds } = setAside(mending, folder, stretch);
     lost.bytes += bytes;
     lost.seconds += seconds;
-    const numbers = sampleNumbersOf(stretch, index.session?.raw === 'stimuli');
-    restoreSmall(mending, join(folder, CONTINUOUS_FOLDER, 'sample_numbers.npy'), numbers);
+    restoreNumbers(mending, join(folder, CONTINUOUS_FOLDER, 'sample_numbers.npy'), {
+      stretch,
+      isSparse: index.session?.raw === 'stimuli',
+    });
     const columns = ttl.get(recording);
     if (columns !== undefined) makeFolders(disk, folder);
     for (const [name, bytes] of Object.entries(columns ?? {})) {
@@ -124,6 +127,17 @@ function restoreSmall({ disk, actions }: Mending, path: string, bytes: Uint8Arra
   actions.push(`${path} was written anew from the journal`);
 }
 
+/** As `restoreSmall`, piece by piece: with a number for each frame it is as long as a channel. */
+function restoreNumbers(
+  { disk, actions }: Mending,
+  path: string,
+  { stretch, isSparse }: { readonly stretch: IndexedStretch; readonly isSparse: boolean },
+): void {
+  if (isSameFile(path, sampleNumbersOf(stretch, isSparse))) return;
+  writeSmallFile(disk, path, sampleNumbersOf(stretch, isSparse));
+  actions.push(`${path} was written anew from the journal`);
+}
+
 /** Takes what stands after the last record that is whole, and was never promised, out of the journal. */
 function setLooseEndAside(disk: Disk, { looseEnd }: JournalIndex, actions: string[]): number {
   if (looseEnd === undefined) return 0;
@@ -143,7 +157,7 @@ function setAside(
   const path = join(folder, CONTINUOUS_FOLDER, 'continuous.dat');
   if (!existsSync(path)) return { bytes: 0, seconds: 0 };
   const frameBytes = started.channels * 2;
-  const vouched = frameBytes * Math.max(0, ...chunks.map(({ firstFrame, frames }) => firstFrame + frames));
+  const vouched = frameBytes * countFrames(chunks);
   const { size } = statSync(path);
   if (size <= vouched) {
     const short = (vouched - size) / frameBytes / started.sampleRateHz;
@@ -208,4 +222,6 @@ function copyTail(
     copy.close();
   }
   disk.rename(temporary, aside);
+  // Before its source is cut.
+  disk.syncFolder(dirname(aside));
 }

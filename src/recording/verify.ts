@@ -1,8 +1,9 @@
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { indexJournal, type IndexedStretch, type JournalIndex } from './journal/journal-index.js';
-import { describeTtl, sampleNumbersOf } from './raw/derived-columns.js';
+import { countFrames, describeTtl, sampleNumbersOf } from './raw/derived-columns.js';
 import { structureTextOf } from './recover.js';
+import { isSameFile } from './disk/is-same-file.js';
 import { StretchReader } from './raw/stretch-reader.js';
 import { CONTINUOUS_FOLDER, NODE_FOLDER, TTL_FOLDER } from './raw/structure-oebin.js';
 import { findDamagedStates } from './source-state.js';
@@ -125,7 +126,7 @@ function verifyStretch(
     return { sound: 0, bad: stretch.chunks };
   }
   const frameBytes = stretch.started.channels * 2;
-  const told = frameBytes * Math.max(0, ...stretch.chunks.map(({ firstFrame, frames }) => firstFrame + frames));
+  const told = frameBytes * countFrames(stretch.chunks);
   const { size } = statSync(path);
   if (size > told) problems.push({ file: path, what: `${size - told} bytes at its end are vouched for by no record` });
   const reader = new StretchReader({ path, stretch, gainUvPerBit: 1, onDamaged: 'blind' });
@@ -133,10 +134,10 @@ function verifyStretch(
   return { sound: stretch.chunks.length - reader.damaged.length, bad: reader.damaged };
 }
 
-function compare(file: string, wanted: Uint8Array | undefined, problems: Problem[]): void {
+function compare(file: string, wanted: Uint8Array | Iterable<Uint8Array> | undefined, problems: Problem[]): void {
   if (wanted === undefined) return;
   if (!existsSync(file)) problems.push({ file, what: 'it is not there' });
-  else if (Buffer.compare(readFileSync(file), wanted) !== 0) {
+  else if (!isSameFile(file, wanted instanceof Uint8Array ? [wanted] : wanted)) {
     problems.push({ file, what: 'it is not what the journal says it was' });
   }
 }

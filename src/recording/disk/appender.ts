@@ -1,3 +1,4 @@
+import type { MeaError } from '../../../protocols/errors.js';
 import { storageError } from '../write-all.js';
 import type { DiskFile } from './disk.js';
 
@@ -9,6 +10,7 @@ export class Appender {
   readonly #file: DiskFile;
   #bytes: number;
   #isDirty = false;
+  #refusal: MeaError | undefined;
 
   constructor(file: DiskFile, bytes = 0) {
     this.#file = file;
@@ -56,15 +58,31 @@ export class Appender {
     }
   }
 
-  /** @throws MeaError `storage`: what was written since the last one may be lost */
+  /**
+   * @throws MeaError `storage`: what was written since the last one may be lost. From then on it always throws: a system that
+   *   is asked again says that all is well, and has given up what it could not write
+   */
   sync(): void {
+    if (this.#refusal !== undefined) throw this.#refusal;
     if (!this.#isDirty) return;
     try {
       this.#file.sync();
     } catch (cause) {
-      throw storageError('Cannot force the file to the disk', this.#file.path, cause);
+      this.#refusal = storageError('Cannot force the file to the disk', this.#file.path, cause);
+      throw this.#refusal;
     }
     this.#isDirty = false;
+  }
+
+  /** Cuts the file to a length. @throws MeaError `storage` */
+  cut(bytes: number): void {
+    this.#isDirty = true;
+    try {
+      this.#file.truncate(bytes);
+    } catch (cause) {
+      throw storageError('Cannot cut off', this.#file.path, cause);
+    }
+    this.#bytes = bytes;
   }
 
   close(): void {

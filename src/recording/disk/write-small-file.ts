@@ -7,14 +7,15 @@ import type { Disk, DiskFile } from './disk.js';
  * Writes a small file so that its name always stands for a whole one: beside it, to the disk, renamed, and the folder to
  * the disk.
  *
+ * @param bytes all of them, or piece by piece
  * @throws MeaError `storage`; what was there before is still there
  */
-export function writeSmallFile(disk: Disk, path: string, bytes: Uint8Array): void {
+export function writeSmallFile(disk: Disk, path: string, bytes: Uint8Array | Iterable<Uint8Array>): void {
   const temporary = `${path}.tmp`;
   try {
     const file = new Appender(createAnew(disk, temporary));
     try {
-      file.append(bytes);
+      for (const piece of bytes instanceof Uint8Array ? [bytes] : bytes) file.append(piece);
       file.sync();
     } finally {
       file.close();

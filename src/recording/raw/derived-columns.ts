@@ -3,6 +3,7 @@ import type { IndexedStretch } from '../journal/journal-index.js';
 import { decodeJson, eventSchema } from '../journal/payloads.js';
 import { scanJournal } from '../journal/scan-journal.js';
 import { endsStretch, RAW_STOPPED } from './stretch-ends.js';
+import { encodeNpyHeader, encodeNpyValues } from './npy-column.js';
 import { columnOf, encodeTtl, startEdges, stimulusEdges, type TtlFiles } from './ttl-files.js';
 
 const scheduledSchema = z.looseObject({
@@ -17,15 +18,29 @@ const deliveredSchema = z.looseObject({
 });
 
 /**
- * sample_numbers.npy of a stretch as its journal tells it: the first number alone, or one for each frame where samples do not
- * follow each other.
+ * sample_numbers.npy of a stretch as its journal tells it, piece by piece: the first number alone, or one for each frame where
+ * samples do not follow each other.
  */
-export function sampleNumbersOf({ started, chunks }: IndexedStretch, isSparse: boolean): Uint8Array {
-  if (!isSparse) return columnOf('<i8', [started.firstSample]);
-  const numbers = [...chunks]
-    .sort((a, b) => a.firstFrame - b.firstFrame)
-    .flatMap(({ firstSample, frames }) => Array.from({ length: frames }, (_, i) => firstSample + i));
-  return columnOf('<i8', numbers);
+export function* sampleNumbersOf({ started, chunks }: IndexedStretch, isSparse: boolean): Generator<Uint8Array> {
+  if (!isSparse) {
+    yield columnOf('<i8', [started.firstSample]);
+    return;
+  }
+  yield encodeNpyHeader(
+    '<i8',
+    chunks.reduce((sum, { frames }) => sum + frames, 0),
+  );
+  for (const { firstSample, frames } of [...chunks].sort((a, b) => a.firstFrame - b.firstFrame)) {
+    yield encodeNpyValues(
+      '<i8',
+      Float64Array.from({ length: frames }, (_, i) => firstSample + i),
+    );
+  }
+}
+
+/** Frames of continuous.dat that chunks vouch for: they may be more than a call takes arguments. */
+export function countFrames(chunks: IndexedStretch['chunks']): number {
+  return chunks.reduce((most, { firstFrame, frames }) => Math.max(most, firstFrame + frames), 0);
 }
 
 /** (recording) names and bytes of the files that tell of its stimuli. */

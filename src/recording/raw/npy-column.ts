@@ -55,6 +55,12 @@ export class NpyColumn {
     this.#length += values.length;
   }
 
+  /** Takes back what came after so many values. @throws MeaError `storage` */
+  cut(length: number): void {
+    this.#file.cut(NPY_HEADER_BYTES + length * SIZES[this.#type]);
+    this.#length = length;
+  }
+
   /** Forces the values to the disk, then says in the header how many there are. */
   commit(): void {
     this.#file.sync();

@@ -151,6 +151,17 @@ export class RawStretch {
     return lost;
   }
 
+  /** Takes back what the disk would not keep. @returns frames that are lost. @throws MeaError `storage` */
+  takeBack(): number {
+    const kept = this.#broken[0]?.firstFrame ?? this.#told;
+    const lost = this.#given - kept;
+    this.#broken.length = 0;
+    this.#frames = this.#given = this.#told = kept;
+    this.#data.cut(kept * this.frameBytes);
+    if (this.#options.isSparse) this.#numbers.cut(kept);
+    return lost;
+  }
+
   /** A pulse that began at a sample and lasted so many. */
   mark(sample: number, samples: number): void {
     this.#appendEdges(stimulusEdges(sample, samples));
