@@ -1,8 +1,10 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { openRecording } from '../src/recording/open-recording.js';
+import { listSegments } from '../src/recording/journal/scan-journal.js';
+import { journalFrames, writeFrames } from './helpers/recorded-journal.js';
 import { runCli, snapshotFolder, temporaryFolder } from './helpers/run-cli.js';
 import { smallExperimentFile } from './helpers/small-experiment.js';
 
@@ -127,6 +129,30 @@ describe('a recording of which samples were changed', () => {
     const skipped = await runCli(['replay', folder, '--skip-damaged']);
     expect(skipped.code).toBe(1);
     expect(skipped.stdout).toMatch(/first difference at spike \d+/);
+  });
+});
+
+describe('a run whose raw samples end before it does', () => {
+  it('is found again as far as they reach, and no difference is made of the rest', async () => {
+    const folder = join(root, 'cut');
+    const run = ['run', experiment, '--rig', 'emulated-voltages', '--raw', 'all', '--no-report', '--out', folder];
+    expect((await runCli(run)).code).toBe(0);
+    // As a kill leaves it: the ledger and spikes reach on, the samples' last words are not there.
+    const frames = journalFrames(folder);
+    const lost = new Set(frames.filter(({ name }) => name === 'chunk').slice(-2));
+    const kept = frames.filter((frame) => !lost.has(frame) && frame.name !== 'clean-stop');
+    for (const segment of listSegments(folder)) rmSync(segment);
+    writeFrames(
+      folder,
+      { segment: 0, seq: 0 },
+      kept.map(({ name, payload }) => [name, payload] as const),
+    );
+    expect(await runCli(['recover', folder])).toMatchObject({ code: 3, stderr: '' });
+    const { code, stdout } = await runCli(['replay', folder]);
+    expect(stdout).toMatch(/trials reach beyond them and were taken as recorded\n/);
+    expect(stdout).toMatch(/no difference: \d+ spikes, to the bit/);
+    expect(stdout).toMatch(/no difference: \d+ records/);
+    expect(code).toBe(3);
   });
 });
 

@@ -135,6 +135,9 @@ function putTogether(
     const used = response.usedSamples;
     if (answer === undefined || (used !== undefined && lost.touches(...used))) {
       unseen += 1;
+      // What the detector went by after it cannot be told anew either.
+      const told = recorded.detectorLevels?.get(session);
+      if (told !== undefined) detectorLevels.set(session, told);
       return response;
     }
     if (answer.levels !== undefined && detectorLevels.has(session)) detectorLevels.set(session, answer.levels);

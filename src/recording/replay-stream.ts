@@ -1,4 +1,4 @@
-import type { BlockReader } from '../../protocols/recording/block-reader.js';
+import type { BlockReader, SampleSpan } from '../../protocols/recording/block-reader.js';
 import type { SampleBlock } from '../../protocols/sample-block.js';
 import { sampleIndex } from '../../protocols/units.js';
 import type { OpenedRecording } from './open-recording.js';
@@ -64,15 +64,17 @@ interface Piece {
 
 function* cut(samples: Int16Array | Int32Array, { first, count, channels, reader }: Piece): Generator<ReplayItem> {
   const { firstSample, blind } = reader.signal;
+  let span = findSpan(blind, firstSample + first);
   for (let at = 0; at < count;) {
     const sample = firstSample + first + at;
-    const hidden = blind.find(({ from, to }) => sample >= from && sample < to);
-    if (hidden !== undefined) {
-      at += Math.min(hidden.to - sample, count - at);
+    // Of the spans, which rise, those before it are over.
+    while (span < blind.length && blind[span]!.to <= sample) span += 1;
+    const next = blind[span];
+    if (next !== undefined && next.from <= sample) {
+      at += Math.min(next.to - sample, count - at);
       continue;
     }
-    const next = blind.find(({ from }) => from > sample)?.from ?? Infinity;
-    const frames = Math.min(BLOCK_FRAMES, count - at, next - sample);
+    const frames = Math.min(BLOCK_FRAMES, count - at, (next?.from ?? Infinity) - sample);
     yield {
       type: 'block',
       firstSample: sampleIndex(sample),
@@ -82,4 +84,16 @@ function* cut(samples: Int16Array | Int32Array, { first, count, channels, reader
     };
     at += frames;
   }
+}
+
+/** Index of the first span that ends after a sample. */
+function findSpan(spans: readonly SampleSpan[], sample: number): number {
+  let low = 0;
+  let high = spans.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (spans[middle]!.to > sample) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }

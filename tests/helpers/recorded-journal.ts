@@ -75,20 +75,15 @@ export interface PlacedFrame {
 
 /** All whole frames of a folder's journal, in order. */
 export function journalFrames(folder: string): readonly PlacedFrame[] {
-  return [...scanJournal(folder)].flatMap((item) =>
-    item.type === 'frame'
-      ? [
-          {
-            name: item.name,
-            segment: item.segment,
-            from: item.offset,
-            to: item.offset + FRAME_BYTES + item.payload.length,
-            // A view of what is being read until here.
-            payload: Uint8Array.from(item.payload),
-          },
-        ]
-      : [],
-  );
+  const frames: PlacedFrame[] = [];
+  for (const item of scanJournal(folder)) {
+    if (item.type !== 'frame') continue;
+    const { name, segment, offset, payload } = item;
+    // A view of what is being read until here.
+    const copy = Uint8Array.from(payload);
+    frames.push({ name, segment, from: offset, to: offset + FRAME_BYTES + copy.length, payload: copy });
+  }
+  return frames;
 }
 
 /** Appends frames to a journal of its own segment. */
