@@ -147,7 +147,9 @@ describe('a run whose raw samples end before it does', () => {
       { segment: 0, seq: 0 },
       kept.map(({ name, payload }) => [name, payload] as const),
     );
+    writeFileSync(join(folder, 'run.lock'), '');
     expect(await runCli(['recover', folder])).toMatchObject({ code: 3, stderr: '' });
+    expect(existsSync(join(folder, 'run.lock'))).toBe(false);
     const { code, stdout } = await runCli(['replay', folder]);
     expect(stdout).toMatch(/trials reach beyond them and were taken as recorded\n/);
     expect(stdout).toMatch(/no difference: \d+ spikes, to the bit/);

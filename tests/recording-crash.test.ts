@@ -224,7 +224,9 @@ describe('a recording whose disk refuses', () => {
     expect(read.ledger).toEqual(outcome.ledger);
     expect(read.spikes).toBe(outcome.spikes);
     expect(read.frames).toBeLessThan(WHOLE.seconds * RATE_HZ);
-    expect(verifyRecording(folder).problems).toEqual([]);
+    const { problems, remarks } = verifyRecording(folder);
+    expect(problems).toEqual([]);
+    expect(remarks).toEqual([expect.stringMatching(/raw samples were no longer recorded .*no space left on the disk/)]);
   });
 });
 

@@ -7,7 +7,8 @@ import { openRecording } from '../recording/open-recording.js';
 import { recoverRecording } from '../recording/recover.js';
 import { describeRecordedFile } from '../recording/readers/describe-recorded-file.js';
 import { openRecordedFile } from '../recording/readers/open-recorded-file.js';
-import { isRecording, openRunFolder } from '../recording/run-folder.js';
+import { isRecording, openRunFolder, runFolder } from '../recording/run-folder.js';
+import { lockRun } from '../recording/run-lock.js';
 import { verifyRecording } from '../recording/verify.js';
 import { EXIT, type CliIo, type ExitCode } from './io.js';
 import { openShareProgress } from './progress.js';
@@ -43,6 +44,7 @@ export async function infoCommand({ recording, json }: InspectCommand, io: CliIo
           raw.length === 0
             ? `  raw samples: ${session.raw === 'none' ? 'none were kept' : 'none'}`
             : `  raw samples (${session.raw}): ${seconds.toFixed(1)} s in ${raw.length} stretches`,
+          ...(index.told.rawStopped === undefined ? [] : ['  raw samples were no longer recorded from some time on']),
           '',
         ].join('\n'),
       );
@@ -83,7 +85,15 @@ export async function recoverCommand({ recording, json }: InspectCommand, io: Cl
   assertThere(recording);
   openRunFolder(recording);
   const before = indexJournal(recording);
-  const { outcome, actions, lostSeconds } = recoverRecording(recording, { disk: systemDisk(), clock: systemClock() });
+  // Nobody begins to write it, or to recover it, in between.
+  const release = before.end === 'open' ? lockRun(runFolder(recording).lock) : undefined;
+  const { outcome, actions, lostSeconds } = ((): ReturnType<typeof recoverRecording> => {
+    try {
+      return recoverRecording(recording, { disk: systemDisk(), clock: systemClock() });
+    } finally {
+      release?.();
+    }
+  })();
   const lostRecords = before.missing.reduce((sum, { frames }) => sum + frames, 0);
   if (json) {
     io.stdout(`${JSON.stringify({ version: 1, path: recording, outcome, lostSeconds, lostRecords, actions })}\n`);

@@ -13,6 +13,7 @@ import {
   type ToRecorder,
 } from './recorder-messages.js';
 import { hostMs } from './host-time.js';
+import { OVERRUN } from './raw/stretch-ends.js';
 import type { RecorderPort } from './recorder-port.js';
 import type { RecorderNotice, RecorderOptions } from './recorder.js';
 
@@ -209,7 +210,7 @@ class ThreadedRecorder implements RecorderPort {
 
   #tellDropped(): void {
     if (this.#dropped === undefined) return;
-    const event = { type: 'recorder-overrun', ...this.#dropped };
+    const event = { type: OVERRUN, ...this.#dropped };
     this.#dropped = undefined;
     this.#put(ITEM.overrun, NO_NUMBERS, encodeJson(event));
     this.#onNotice({ ...event, type: 'overrun' });

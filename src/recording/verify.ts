@@ -57,6 +57,9 @@ export function verifyRecording(path: string, onProgress: (share: number) => voi
   for (const { lostSeconds, missingFrames } of index.recovered) {
     remarks.push(`recovered: ${lostSeconds.toFixed(2)} s of samples set aside, ${missingFrames} records missing`);
   }
+  const { rawStopped, overrunFrames } = index.told;
+  if (rawStopped !== undefined) remarks.push(`raw samples were no longer recorded from some time on: ${rawStopped}`);
+  if (overrunFrames > 0) remarks.push(`${overrunFrames} frames came faster than they could be recorded`);
   if (index.lost.events + index.lost.samples > 0) {
     problems.push({
       file: path,

@@ -7,6 +7,7 @@ import {
   chunkSchema,
   countSpikes,
   decodeJson,
+  eventSchema,
   gapSchema,
   recordingStartedSchema,
   recoveredSchema,
@@ -19,6 +20,7 @@ import {
   type SyncMark,
 } from './payloads.js';
 import type { FrameType } from './frame.js';
+import { OVERRUN, RAW_STOPPED } from '../raw/stretch-ends.js';
 import {
   listSegments,
   scanJournal,
@@ -57,6 +59,8 @@ export interface JournalIndex {
   readonly end: RecordingEnd;
   readonly recovered: readonly Recovered[];
   readonly lost: { readonly events: number; readonly samples: number };
+  /** Frames that a recorder told were not kept: when it could not follow, and by the last word of raw samples that stopped. */
+  readonly told: { readonly overrunFrames: number; readonly rawStopped: string | undefined };
   readonly damage: readonly DamagedBytes[];
   readonly missing: readonly MissingFrames[];
   /** Of `damage` and `missing`: those that a recovery found and told. */
@@ -100,6 +104,10 @@ class IndexBuilder {
   #newestLatency: LatencyRecord | undefined;
   #end: RecordingEnd = 'open';
   #lost = { events: 0, samples: 0 };
+  readonly #told: { overrunFrames: number; rawStopped: string | undefined } = {
+    overrunFrames: 0,
+    rawStopped: undefined,
+  };
   #frames = 0;
   #seq = 0;
 
@@ -132,6 +140,7 @@ class IndexBuilder {
       end: this.#end,
       recovered: this.#recovered,
       lost: this.#lost,
+      told: this.#told,
       damage: this.#damage,
       missing: this.#missing,
       knownDamage: this.#known.damage,
@@ -181,11 +190,20 @@ class IndexBuilder {
       counts.ledger += 1;
       if (isTrial(payload)) counts.trials += 1;
     } else if (name === 'spikes') counts.spikes += countSpikes(payload);
-    else if (name === 'event') counts.events += 1;
-    else if (name === 'model') counts.models += 1;
+    else if (name === 'event') {
+      counts.events += 1;
+      if (LOSSES.some((type) => Buffer.from(payload.buffer, payload.byteOffset, payload.length).includes(type)))
+        this.#takeLoss(payload, where);
+    } else if (name === 'model') counts.models += 1;
     else if (name === 'snippets') counts.snippets += 1;
     else if (name === 'latency') this.#newestLatency = decodeJson(payload, latencyRecordSchema, where);
     else this.#takeEnd(name, payload, where);
+  }
+
+  #takeLoss(payload: Uint8Array, where: string): void {
+    const { event } = decodeJson(payload, eventSchema, where);
+    if (event.type === RAW_STOPPED) this.#told.rawStopped = String(event.reason);
+    else if (event.type === OVERRUN) this.#told.overrunFrames += Number(event.frames);
   }
 
   #takeEnd(name: FrameType, payload: Uint8Array, where: string): void {
@@ -221,6 +239,9 @@ function isToldBy(
   const bytes = damage.reduce((sum, { from, to }) => sum + to - from, 0);
   return bytes === tornBytes && missing.reduce((sum, { frames }) => sum + frames, 0) === missingFrames;
 }
+
+/** By their bytes, as trials: other events are not read. */
+const LOSSES = [RAW_STOPPED, OVERRUN].map((type) => Buffer.from(`"type":"${type}"`));
 
 const TRIAL = Buffer.from('{"type":"trial",');
 
