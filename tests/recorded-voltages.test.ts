@@ -133,29 +133,36 @@ describe('a recording of which samples were changed', () => {
 });
 
 describe('a run whose raw samples end before it does', () => {
-  it('is found again as far as they reach, and no difference is made of the rest', async () => {
-    const folder = join(root, 'cut');
-    const run = ['run', experiment, '--rig', 'emulated-voltages', '--raw', 'all', '--no-report', '--out', folder];
-    expect((await runCli(run)).code).toBe(0);
-    // As a kill leaves it: the ledger and spikes reach on, the samples' last words are not there.
-    const frames = journalFrames(folder);
-    const lost = new Set(frames.filter(({ name }) => name === 'chunk').slice(-2));
-    const kept = frames.filter((frame) => !lost.has(frame) && frame.name !== 'clean-stop');
-    for (const segment of listSegments(folder)) rmSync(segment);
-    writeFrames(
-      folder,
-      { segment: 0, seq: 0 },
-      kept.map(({ name, payload }) => [name, payload] as const),
-    );
-    writeFileSync(join(folder, 'run.lock'), '');
-    expect(await runCli(['recover', folder])).toMatchObject({ code: 3, stderr: '' });
-    expect(existsSync(join(folder, 'run.lock'))).toBe(false);
-    const { code, stdout } = await runCli(['replay', folder]);
-    expect(stdout).toMatch(/trials reach beyond them and were taken as recorded\n/);
-    expect(stdout).toMatch(/no difference: \d+ spikes, to the bit/);
-    expect(stdout).toMatch(/no difference: \d+ records/);
-    expect(code).toBe(3);
-  });
+  it.each(['killed', 'on a full disk'])(
+    '%s, is found again as far as they reach, and no difference is made of the rest',
+    async (how) => {
+      const folder = join(root, `cut ${how}`);
+      const run = ['run', experiment, '--rig', 'emulated-voltages', '--raw', 'all', '--no-report', '--out', folder];
+      expect((await runCli(run)).code).toBe(0);
+      // The ledger and spikes reach on, the samples' last words are not there.
+      const frames = journalFrames(folder);
+      const lost = new Set(frames.filter(({ name }) => name === 'chunk').slice(-2));
+      const stopped = { recording: 3, atFrame: 0, event: { type: 'raw-stopped', reason: 'full', lostFrames: 1 } };
+      const kept = frames.filter((frame) => !lost.has(frame) && frame.name !== 'clean-stop');
+      const end = [
+        ['event', JSON.stringify(stopped)],
+        ['clean-stop', JSON.stringify({ wallMs: 0, lost: { events: 0, samples: 0 } })],
+      ] as const;
+      for (const segment of listSegments(folder)) rmSync(segment);
+      writeFrames(folder, { segment: 0, seq: 0 }, [
+        ...kept.map(({ name, payload }) => [name, payload] as const),
+        ...(how === 'killed' ? [] : end),
+      ]);
+      writeFileSync(join(folder, 'run.lock'), '');
+      expect(await runCli(['recover', folder])).toMatchObject({ code: how === 'killed' ? 3 : 0, stderr: '' });
+      expect(existsSync(join(folder, 'run.lock'))).toBe(how !== 'killed');
+      const { code, stdout } = await runCli(['replay', folder]);
+      expect(stdout).toMatch(/trials reach beyond them and were taken as recorded\n/);
+      expect(stdout).toMatch(/no difference: \d+ spikes, to the bit/);
+      expect(stdout).toMatch(/no difference: \d+ records/);
+      expect(code).toBe(3);
+    },
+  );
 });
 
 describe('what is kept of raw samples', () => {

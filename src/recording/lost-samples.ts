@@ -10,8 +10,8 @@ export interface LostSamples {
 const MARGIN_MS = 100;
 
 /**
- * The samples after the last sync mark of a program that was killed: what was found in them is in the journal, they are
- * not. They reach up to where the recording went on.
+ * The samples after the last sync mark of a program that was killed, or after the disk had refused them: what was found in
+ * them is in the journal, they are not. They reach up to where the recording went on.
  */
 export function findLostSamples({ index, signals, session }: OpenedRecording): LostSamples {
   const margin = Math.ceil((MARGIN_MS * session.sampleRateHz) / 1000);
@@ -19,7 +19,8 @@ export function findLostSamples({ index, signals, session }: OpenedRecording): L
   const spans: { readonly from: number; readonly to: number }[] = [];
   order.forEach(({ started }, i) => {
     const next = order[i + 1]?.started;
-    const isCut = next === undefined ? index.end !== 'clean' : next.because === 'resumed';
+    const hasStopped = index.end !== 'clean' || index.told.rawStopped !== undefined;
+    const isCut = next === undefined ? hasStopped : next.because === 'resumed';
     if (!isCut) return;
     const signal = signals.find((reader) => reader.signal.name === `recording${started.recording}`)?.signal;
     const end = started.firstSample + (signal?.frames ?? 0);
