@@ -47,7 +47,7 @@ export async function replayCommand(command: ReplayCommand, io: CliIo): Promise<
     if (recording.session.kind === 'record') return await replayRecord(recording, { ...command, speed, changes }, io);
     const recorded = readRecordedExperiment(folder);
     const run = toRecordedRun(recorded.ledger.records, recorded.source);
-    const reason = whyNotSamples(recording, run.records);
+    const reason = whyNotSamples(recording, { records: run.records, rig: recorded.rig });
     if (reason !== undefined && (changes.length > 0 || command.speed !== undefined))
       throw withoutSamples(reason, command);
     const rig = changeRig(recorded.rig, changes);

@@ -176,14 +176,17 @@ function createPace(speed: ReplaySpeed, sampleRateHz: number): (frames: number, 
 }
 
 /** True where a recording has all that a replay of its samples needs. */
-export function whyNotSamples(recording: OpenedRecording, records: readonly LedgerRecord[]): string | undefined {
+export function whyNotSamples(
+  recording: OpenedRecording,
+  { records, rig }: { readonly records: readonly LedgerRecord[]; readonly rig: Rig },
+): string | undefined {
   const { session, signals } = recording;
   if (session.gainUvPerBit === undefined) return 'it was made of counts, without voltages';
   if (session.raw !== 'all') return `of its raw samples '${session.raw}' were kept, not all`;
   if (signals.length === 0) return 'it has no raw samples';
   if (records.length === 0) return 'it has no trials';
   // The emulator was shown the trials before again, and its detector with it; those samples are not recorded twice.
-  if (session.provenance === 'emulated' && recording.index.stretches.size > 0 && isResumed(recording)) {
+  if (rig.device === 'emulator' && isResumed(recording)) {
     return 'it was resumed on the emulator, and what was shown again in between is not in it';
   }
   return undefined;

@@ -408,7 +408,8 @@ export class Recorder {
   }
 
   #closeStretch(because: RecordingStarted['because']): void {
-    this.#restart = because;
+    // That it was resumed is what the first stretch after it has to say, whatever else came before it.
+    if (this.#stretch !== undefined || this.#restart !== 'resumed') this.#restart = because;
     const stretch = this.#stretch;
     if (stretch === undefined) return;
     this.sync();
