@@ -7,6 +7,7 @@ import { stringify } from 'yaml';
 import { createEmulatedRig } from '../sim-device/rig/create-emulated-rig.js';
 import { packageFolder } from '../src/cli/package-info.js';
 import { runCli, temporaryFolder } from './helpers/run-cli.js';
+import { DEVICE_LIMITS } from './helpers/device-limits.js';
 import { serveDevice, type ServedDevice, type ServeDeviceOptions } from './helpers/served-device.js';
 
 // The program as it is installed, against a device in this process over TCP, in real time.
@@ -14,37 +15,6 @@ const RETRY = 4;
 const MAIN = join(packageFolder(), 'dist/src/cli/main.js');
 const root = temporaryFolder('record-device');
 const rigFile = join(root, 'rig.yaml');
-
-const SAFETY = {
-  name: 'test',
-  source: 'made up for a test',
-  unconfirmed: ['maxDuty'],
-  electrodes: 'all',
-  masked: [],
-  areaUm2: 2500,
-  impedanceOhm: 100_000,
-  impedanceAgeS: 0,
-  maxImpedanceAgeS: 86_400,
-  maxCurrentUa: 30,
-  minPhaseUs: 50,
-  maxPhaseUs: 500,
-  maxPhases: 2,
-  maxChargePerPhaseNc: 6,
-  maxChargeDensityUcPerCm2: 300,
-  maxImbalance: 0.005,
-  netChargeBudgetNc: 5,
-  leadingPolarity: 'negative',
-  minInterphaseGapUs: 0,
-  complianceV: 5,
-  minIntervalMs: 20,
-  maxRateHz: 20,
-  maxDuty: 0.05,
-  maxChargePerSecondNc: 200,
-  maxSimultaneous: 32,
-  maxSummedCurrentUa: 960,
-  maxStimuliPerSession: 1000,
-  maxChargePerSessionNc: 10_000,
-};
 
 interface Ended {
   readonly code: number | null;
@@ -101,7 +71,7 @@ describe('meactl record on a device', () => {
         array: { rows: 4, columns: 4 },
         stimulated: { electrodes: [0, 2, 5, 7], status: 'confirmed' },
         pulse: { amplitudeUa: 20, phaseWidthUs: 200, status: 'confirmed' },
-        safety: SAFETY,
+        safety: DEVICE_LIMITS,
       }),
     );
   }

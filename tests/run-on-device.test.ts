@@ -12,6 +12,7 @@ import { packageFolder } from '../src/cli/package-info.js';
 import { segmentName } from '../src/recording/journal/journal-writer.js';
 import { readLedger } from '../src/recording/ledger-reader.js';
 import { temporaryFolder } from './helpers/run-cli.js';
+import { DEVICE_LIMITS } from './helpers/device-limits.js';
 import { serveDevice, type ServedDevice } from './helpers/served-device.js';
 
 // The program as it is installed, against a device in this process over TCP, in real time. Where this machine holds one of
@@ -24,37 +25,6 @@ const experiment = join(root, 'experiment.yaml');
 const SESSIONS = 2;
 const TRIALS = 6;
 const ELECTRODES = [0, 2, 5, 7, 8, 10, 13, 15];
-
-const SAFETY = {
-  name: 'test',
-  source: 'made up for a test',
-  unconfirmed: ['maxDuty'],
-  electrodes: 'all',
-  masked: [],
-  areaUm2: 2500,
-  impedanceOhm: 100_000,
-  impedanceAgeS: 0,
-  maxImpedanceAgeS: 86_400,
-  maxCurrentUa: 30,
-  minPhaseUs: 50,
-  maxPhaseUs: 500,
-  maxPhases: 2,
-  maxChargePerPhaseNc: 6,
-  maxChargeDensityUcPerCm2: 300,
-  maxImbalance: 0.005,
-  netChargeBudgetNc: 5,
-  leadingPolarity: 'negative',
-  minInterphaseGapUs: 0,
-  complianceV: 5,
-  minIntervalMs: 20,
-  maxRateHz: 20,
-  maxDuty: 0.05,
-  maxChargePerSecondNc: 200,
-  maxSimultaneous: 32,
-  maxSummedCurrentUa: 960,
-  maxStimuliPerSession: 1000,
-  maxChargePerSessionNc: 10_000,
-};
 
 /** What a resume says of a recording that was cut off. */
 const MENDED =
@@ -123,7 +93,7 @@ describe('meactl run on a device', () => {
         array: { rows: 4, columns: 4 },
         stimulated: { electrodes: ELECTRODES, status: 'confirmed' },
         pulse: { amplitudeUa: 20, phaseWidthUs: 200, status: 'confirmed' },
-        safety: SAFETY,
+        safety: DEVICE_LIMITS,
       }),
     );
     writeFileSync(
