@@ -12,7 +12,7 @@ import { programVersion } from './package-info.js';
 import { RAW_POLICIES } from '../recording/session-file.js';
 import type { RecordCommand } from './record-command.js';
 import type { ReplayCommand } from './replay-command.js';
-import type { RunCommand } from './run-command.js';
+import type { RunCommand } from './run-options.js';
 
 /**
  * Runs `meactl` with the given arguments.

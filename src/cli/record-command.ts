@@ -1,6 +1,4 @@
-import { join } from 'node:path';
 import { MeaError } from '../../protocols/errors.js';
-import { systemClock } from '../clock.js';
 import { rigSchema, type Rig } from '../closed-loop/rig.js';
 import type { SignalRig } from '../closed-loop/signals/signal-rig.js';
 import { toLoopSettings } from '../closed-loop/signals/signal-settings.js';
@@ -13,6 +11,7 @@ import type { RawPolicy } from '../recording/session-file.js';
 import { readConfigFile } from './config-file.js';
 import { configPath } from './config-path.js';
 import { openEmulatedRig, toConfiguredProfile } from './emulator.js';
+import { defaultOut } from './default-out.js';
 import { EXIT, type CliIo, type ExitCode } from './io.js';
 import {
   assertRoom,
@@ -41,9 +40,7 @@ const BLOCK_MS = 10;
 /** `meactl record`: acquires and records; nothing is armed, and nothing could stimulate. */
 export async function recordCommand(command: RecordCommand, io: CliIo): Promise<ExitCode> {
   const rig = await readConfigFile(configPath(command.rig, 'rigs'), rigSchema);
-  const out =
-    command.out ??
-    join('recordings', `${rig.name}-${new Date(systemClock().wallMs()).toISOString().replaceAll(/[:.]/g, '-')}`);
+  const out = command.out ?? defaultOut(rig.name);
   assertEnds(rig, command);
   const losses = { count: 0 };
   const failed = new AbortController();
