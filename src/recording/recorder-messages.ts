@@ -16,7 +16,7 @@ export function isRecorderThreadData(value: unknown): value is RecorderThreadDat
   return typeof value === 'object' && value !== null && 'isRecorder' in value;
 }
 
-/** Records as they cross: kind, length of the bytes, numbers, then bytes; see `encodeItem`. */
+/** Records as they cross: kind, length of the bytes, three numbers, then bytes; see `ITEM`. */
 export type ToRecorder =
   { readonly type: 'batch'; readonly bytes: ArrayBuffer; readonly used: number } | { readonly type: 'close' };
 
@@ -38,7 +38,6 @@ export const ITEM = {
   latency: 5,
   model: 6,
   snippets: 7,
-  overrun: 8,
 } as const;
 
 /** Head of a record: kind, length (u32), three numbers (f64). A multiple of 8. */

@@ -1,5 +1,5 @@
 import type { SampleBlock } from '../../protocols/sample-block.js';
-import { isMeaError, type MeaError } from '../../protocols/errors.js';
+import { isMeaError } from '../../protocols/errors.js';
 import type { Recorder, RecorderNotice } from './recorder.js';
 import type { SpikesPayload } from './journal/payloads.js';
 
@@ -14,8 +14,6 @@ export interface RecorderPort {
   put(type: Parameters<Recorder['put']>[0], payload: Uint8Array): void;
   /** True when no record of the ledger waits to be written: a state of the source may be saved that goes as far. */
   readonly isLedgerWritten: boolean;
-  /** The newest word of what is on the disk. */
-  readonly saved: Extract<RecorderNotice, { readonly type: 'saved' }> | undefined;
   /** Resolves when at most so many bytes are still on their way; for who can wait, as a device cannot. */
   untilTaken(bytes: number): Promise<void>;
   /** Writes all, says that it is whole, and closes the files. Idempotent. @throws MeaError `storage` */
@@ -30,16 +28,12 @@ export function describeNotice(notice: RecorderNotice): string | undefined {
     case 'disk-low':
       return `the disk is full in ${notice.minutesLeft.toFixed(1)} minutes; raw samples will stop first`;
     case 'raw-stopped':
-      return `raw samples are no longer recorded: ${messageOf(notice.error)}; spikes, stimuli and trials still are`;
+      return `raw samples are no longer recorded: ${notice.error.message}; spikes, stimuli and trials still are`;
     case 'overrun':
       return `the disk is too slow: ${notice.frames} frames from sample ${notice.fromSample} on were not recorded`;
     case 'failed':
-      return `nothing is recorded any more: ${messageOf(notice.error)}`;
+      return `nothing is recorded any more: ${notice.error.message}`;
   }
-}
-
-function messageOf(error: MeaError): string {
-  return error.message;
 }
 
 /** A recorder in this thread, as a port. */
@@ -47,11 +41,7 @@ export function toPort(
   open: (onNotice: (notice: RecorderNotice) => void) => Recorder,
   onNotice: (notice: RecorderNotice) => void,
 ): RecorderPort {
-  let saved: RecorderPort['saved'];
-  const recorder = open((notice) => {
-    if (notice.type === 'saved') saved = notice;
-    onNotice(notice);
-  });
+  const recorder = open(onNotice);
   return {
     block: (block) => {
       unlessRefused(() => {
@@ -74,9 +64,6 @@ export function toPort(
     },
     get isLedgerWritten() {
       return recorder.isLedgerWritten;
-    },
-    get saved() {
-      return saved;
     },
     untilTaken: () => Promise.resolve(),
     close: () =>
@@ -118,9 +105,6 @@ export function lazyPort(open: () => RecorderPort): RecorderPort {
     },
     get isLedgerWritten() {
       return opened?.isLedgerWritten ?? true;
-    },
-    get saved() {
-      return opened?.saved;
     },
     untilTaken: (bytes) => opened?.untilTaken(bytes) ?? Promise.resolve(),
     close: () => opened?.close() ?? Promise.resolve(),

@@ -105,7 +105,6 @@ function carryOut(into: Recorder, { kind, numbers, payload }: Item): void {
       into.spikes(decodeSpikes(payload, 'the way to the recorder'));
       break;
     case ITEM.event:
-    case ITEM.overrun:
       into.event(decodeJson(payload, typedSchema, 'the way to the recorder'));
       break;
     case ITEM.ledger:

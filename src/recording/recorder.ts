@@ -18,8 +18,9 @@ import { DelayedWindows } from './raw/delayed-windows.js';
 import { RawStretch } from './raw/raw-stretch.js';
 import { endsStretch, RAW_STOPPED } from './raw/stretch-ends.js';
 import { NODE_FOLDER } from './raw/structure-oebin.js';
+import { DiskWatch } from './disk/disk-watch.js';
+import { makeNewFolder } from './disk/make-new-folder.js';
 import { Reserve } from './disk/reserve.js';
-import { storageError } from './write-all.js';
 import type { SessionFile } from './session-file.js';
 import { sampleIndex } from '../../protocols/units.js';
 
@@ -78,11 +79,6 @@ export const WINDOW_AFTER_MS = 400;
 const SYNC_MS = 1000;
 /** Spikes and events are given to the system so often, without forcing them. */
 const WRITE_MS = 100;
-const LOW_DISK_MINUTES = 5;
-/** The free space is looked at so often. */
-const DISK_CHECK_MS = 10_000;
-/** Fewer seconds of writing tell no rate. */
-const MIN_RATE_S = 5;
 const DISK_RESERVE_BYTES = { raw: 2 ** 26, journal: 2 ** 20 };
 const ZEROS = new Uint8Array(2 ** 16);
 
@@ -98,7 +94,7 @@ export class Recorder {
   readonly #reserve: Reserve;
   readonly #windows: DelayedWindows | undefined;
   readonly #fillSamples: number;
-  readonly #begunMs: number;
+  readonly #diskWatch: DiskWatch;
   /** (stimulus id) length of its pulses in samples, until they are delivered. */
   readonly #lengths = new Map<number, number>();
   #stretch: RawStretch | undefined;
@@ -112,8 +108,6 @@ export class Recorder {
   #rawBytes = 0;
   #writtenMs: number;
   #syncedMs: number;
-  #checkedMs: number;
-  #isLow = false;
   #failure: MeaError | undefined;
   #isClosed = false;
   readonly #lost = { events: 0, samples: 0 };
@@ -122,7 +116,8 @@ export class Recorder {
   constructor(options: RecorderOptions) {
     const { disk, clock, folder, session, probe, continued } = options;
     this.#options = options;
-    this.#begunMs = this.#writtenMs = this.#syncedMs = this.#checkedMs = clock.monotonicMs();
+    this.#writtenMs = this.#syncedMs = clock.monotonicMs();
+    this.#diskWatch = new DiskWatch({ disk, folder }, this.#syncedMs);
     this.#recording = continued?.recording ?? 0;
     this.#restart = continued === undefined ? 'start' : 'resumed';
     this.#keepsRaw = session.raw === 'all' || session.raw === 'stimuli';
@@ -548,21 +543,8 @@ export class Recorder {
   }
 
   #lookAtDisk(): void {
-    const { clock, disk, folder, onNotice } = this.#options;
-    const nowMs = clock.monotonicMs();
-    const seconds = (nowMs - this.#begunMs) / 1000;
-    if (this.#isLow || seconds < MIN_RATE_S || nowMs - this.#checkedMs < DISK_CHECK_MS) return;
-    this.#checkedMs = nowMs;
-    let freeBytes: number;
-    try {
-      freeBytes = disk.freeBytes(folder);
-    } catch {
-      return;
-    }
-    const minutesLeft = freeBytes / (this.#rawBytes / seconds) / 60;
-    if (!(minutesLeft < LOW_DISK_MINUTES)) return;
-    this.#isLow = true;
-    onNotice({ type: 'disk-low', minutesLeft, freeBytes });
+    const low = this.#diskWatch.look(this.#options.clock.monotonicMs(), this.#rawBytes);
+    if (low !== undefined) this.#options.onNotice({ type: 'disk-low', ...low });
   }
 }
 
@@ -571,17 +553,6 @@ function makeNodeFolder(disk: Disk, folder: string): void {
   parts.forEach((_, i) => {
     makeNewFolder(disk, join(folder, ...parts.slice(0, i + 1)));
   });
-}
-
-/** @returns false for one that is there: a recorder that was killed may have left it. @throws MeaError `storage` */
-function makeNewFolder(disk: Disk, path: string): boolean {
-  try {
-    disk.makeFolder(path);
-    return true;
-  } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'EEXIST') return false;
-    throw storageError('Cannot make a folder', path, cause);
-  }
 }
 
 interface Scheduled {

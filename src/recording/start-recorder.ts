@@ -92,7 +92,6 @@ class ThreadedRecorder implements RecorderPort {
   #onTaken: (() => void) | undefined;
   #closed: Promise<void> | undefined;
   #end: { readonly error: MeaError | undefined } | undefined;
-  saved: RecorderPort['saved'];
 
   constructor({ worker, onNotice, maxPendingBytes }: Parts) {
     this.#worker = worker;
@@ -112,7 +111,7 @@ class ThreadedRecorder implements RecorderPort {
     });
   }
 
-  /** Never: what was given may be on its way. */
+  /** Only where nothing is on its way. */
   get isLedgerWritten(): boolean {
     return this.#pending === 0 && this.#used === 0;
   }
@@ -212,7 +211,7 @@ class ThreadedRecorder implements RecorderPort {
     if (this.#dropped === undefined) return;
     const event = { type: OVERRUN, ...this.#dropped };
     this.#dropped = undefined;
-    this.#put(ITEM.overrun, NO_NUMBERS, encodeJson(event));
+    this.#put(ITEM.event, NO_NUMBERS, encodeJson(event));
     this.#onNotice({ ...event, type: 'overrun' });
   }
 
@@ -241,7 +240,6 @@ class ThreadedRecorder implements RecorderPort {
   }
 
   #onTold(notice: RecorderNotice): void {
-    if (notice.type === 'saved') this.saved = notice;
     if (notice.type === 'failed') {
       this.#failure ??= notice.error;
       this.#onTaken?.();
