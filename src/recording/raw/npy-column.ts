@@ -9,9 +9,17 @@ export const NPY_HEADER_BYTES = 128;
 const MAGIC = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0];
 const SIZES: Readonly<Record<NpyType, number>> = { '<i8': 8, '<f8': 8, '<i2': 2, '<u8': 8 };
 
-/** Header of a one-dimensional `.npy` file, version 1.0. @returns 128 bytes */
-export function encodeNpyHeader(type: NpyType, length: number): Buffer {
-  const text = `{'descr': '${type}', 'fortran_order': False, 'shape': (${length},), }`;
+/**
+ * Header of a `.npy` file in C order, version 1.0.
+ *
+ * @param type as NumPy names it
+ * @param rowShape sizes after the first
+ * @returns 128 bytes
+ */
+export function encodeNpyHeader(type: string, rows: number, rowShape: readonly number[] = []): Buffer {
+  // Python writes a tuple of one with a comma
+  const shape = rowShape.length === 0 ? `${rows},` : [rows, ...rowShape].join(', ');
+  const text = `{'descr': '${type}', 'fortran_order': False, 'shape': (${shape}), }`;
   const bytes = Buffer.alloc(NPY_HEADER_BYTES, ' ');
   bytes.set(MAGIC);
   bytes.writeUInt16LE(NPY_HEADER_BYTES - 10, 8);
