@@ -14,7 +14,8 @@ import { recordedPolicy } from './open-policy.js';
 import { createPause } from './pause.js';
 import { readRecordedExperiment, type RecordedExperiment } from './recorded-experiment.js';
 import { changeRig, describeChange } from './replay-change.js';
-import { parseSpeed, replaySamples, whyNotSamples, type SampleReplay } from './replay-samples.js';
+import { parseSpeed } from './replay-pace.js';
+import { replaySamples, whyNotSamples, type SampleReplay } from './replay-samples.js';
 import { replayFile } from './replay-file.js';
 import type { SpikeComparison } from './spike-comparison.js';
 

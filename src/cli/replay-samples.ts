@@ -1,5 +1,4 @@
 import type { RecordedTrials } from '../../drivers/replay-source.js';
-import { MeaError } from '../../protocols/errors.js';
 import type { LedgerRecord } from '../../protocols/ledger.js';
 import type { DeliveryDoubts, DetectorLevels, TrialResponse } from '../../protocols/trial.js';
 import { systemClock } from '../clock.js';
@@ -13,6 +12,7 @@ import { playRecording } from '../recording/replay-stream.js';
 import type { CliIo } from './io.js';
 import { createPause } from './pause.js';
 import { openShareProgress } from './progress.js';
+import { createPace, type ReplaySpeed } from './replay-pace.js';
 import { createSpikeComparison, type SpikeComparison } from './spike-comparison.js';
 
 /** What came of recorded samples when they were looked at again. */
@@ -24,9 +24,6 @@ export interface SampleReplay {
   /** Trials whose response could not be found anew, because the samples do not reach so far. */
   readonly unseen: number;
 }
-
-/** How fast samples are played: as fast as possible, or by so many times real time. */
-export type ReplaySpeed = 'max' | number;
 
 /**
  * Looks at the raw samples of a recording again, and takes the responses of its trials from them.
@@ -67,7 +64,7 @@ export async function replaySamples(
   let frames = 0;
   const progress = await openShareProgress('replayed', io);
   const pause = createPause();
-  const pace = createPace(speed, session.sampleRateHz);
+  const pace = createPace(speed, session.sampleRateHz, systemClock());
   try {
     for await (const item of playRecording(recording)) {
       io.signal.throwIfAborted();
@@ -163,19 +160,7 @@ class LevelTrack {
   }
 }
 
-/** Waits until so many frames would have come. */
-function createPace(speed: ReplaySpeed, sampleRateHz: number): (frames: number, signal: AbortSignal) => Promise<void> {
-  if (speed === 'max') return () => Promise.resolve();
-  const clock = systemClock();
-  const begunMs = clock.monotonicMs();
-  return async (frames, signal) => {
-    const dueMs = begunMs + (1000 * frames) / (sampleRateHz * speed);
-    const leftMs = dueMs - clock.monotonicMs();
-    if (leftMs > 1) await clock.sleep(leftMs, signal);
-  };
-}
-
-/** True where a recording has all that a replay of its samples needs. */
+/** Why the samples of a recording cannot be looked at again; undefined where they can. */
 export function whyNotSamples(
   recording: OpenedRecording,
   { records, rig }: { readonly records: readonly LedgerRecord[]; readonly rig: Rig },
@@ -194,12 +179,4 @@ export function whyNotSamples(
 
 function isResumed({ index }: OpenedRecording): boolean {
   return [...index.stretches.values()].some(({ started }) => started.because === 'resumed');
-}
-
-/** @throws MeaError `usage` */
-export function parseSpeed(text: string): ReplaySpeed {
-  if (text === 'max') return 'max';
-  const speed = Number(text);
-  if (text.trim() !== '' && speed > 0 && Number.isFinite(speed)) return speed;
-  throw new MeaError('usage', { what: 'Bad --speed', got: text, wanted: 'max, or how many times real time' });
 }

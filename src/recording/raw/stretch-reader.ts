@@ -1,4 +1,5 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, read, readSync } from 'node:fs';
+import { promisify } from 'node:util';
 import { MeaError } from '../../../protocols/errors.js';
 import { crc32c } from '../../../protocols/mea-link/crc32c.js';
 import type { BlockReader, FrameBlock, RecordedSignal } from '../../../protocols/recording/block-reader.js';
@@ -8,6 +9,11 @@ import type { RawChunk } from '../journal/payloads.js';
 
 /** What is done with a chunk whose samples are not those that were written. */
 export type OnDamagedChunk = 'refuse' | 'blind';
+
+const readLater = promisify(read);
+
+/** Frames in the numbers that they were recorded in. */
+type Int16Block = FrameBlock & { readonly samples: Int16Array };
 
 /** A chunk, and its first frame in what is read: samples that were not kept take part in it. */
 interface PlacedChunk {
@@ -35,8 +41,6 @@ export class StretchReader implements BlockReader {
   readonly #chunks: readonly PlacedChunk[];
   readonly #frameBytes: number;
   readonly #fd: number;
-  /** Chunks that are what was written. */
-  readonly #sound = new Set<RawChunk>();
   readonly #damaged = new Set<RawChunk>();
   /** The chunk that was looked at last. */
   #cache: { readonly chunk: RawChunk; readonly bytes: Buffer } | undefined;
@@ -86,8 +90,7 @@ export class StretchReader implements BlockReader {
     return [...this.#damaged];
   }
 
-  async readBlock(first: number, frames: number): Promise<FrameBlock> {
-    await Promise.resolve();
+  async readBlock(first: number, frames: number): Promise<Int16Block> {
     const { channels, frames: all } = this.signal;
     if (!(Number.isInteger(first) && first >= 0 && first < all && Number.isInteger(frames) && frames > 0)) {
       throw new MeaError('bad-input', {
@@ -105,11 +108,31 @@ export class StretchReader implements BlockReader {
       const from = Math.max(first, place);
       const to = Math.min(end, place + chunk.frames);
       if (from >= to || this.#damaged.has(chunk)) continue;
-      const bytes = this.#load(chunk);
+      const bytes = await this.#load(chunk);
       const part = bytes.subarray((from - place) * this.#frameBytes, (to - place) * this.#frameBytes);
       new Uint8Array(samples.buffer).set(part, (from - first) * this.#frameBytes);
     }
     return { firstFrame: first, frames: end - first, channels: channels.length, samples };
+  }
+
+  /**
+   * Reads frames from `first` on as far as they come without a copy, which is to the end of a chunk: for who wants all of them
+   * one after the other.
+   *
+   * @throws MeaError as `readBlock`
+   */
+  async readRun(first: number): Promise<Int16Block> {
+    const placed = this.#chunks[this.#find(first)];
+    if (placed === undefined) return this.readBlock(first, 1);
+    const { chunk, place } = placed;
+    // Zeros: what was not kept, up to the next chunk, and a chunk that is damaged.
+    if (place > first) return this.readBlock(first, Math.min(place - first, this.signal.sampleRateHz));
+    if (this.#damaged.has(chunk)) return this.readBlock(first, place + chunk.frames - first);
+    const bytes = await this.#read(chunk);
+    const channels = this.signal.channels.length;
+    const skipped = (first - place) * channels;
+    const samples = new Int16Array(bytes.buffer, bytes.byteOffset + 2 * skipped, chunk.frames * channels - skipped);
+    return { firstFrame: first, frames: samples.length / channels, channels, samples };
   }
 
   close(): void {
@@ -130,43 +153,58 @@ export class StretchReader implements BlockReader {
   }
 
   /** @throws MeaError `bad-format` for a chunk that is not what was written */
-  #load(chunk: RawChunk): Buffer {
-    if (this.#cache?.chunk === chunk) return this.#cache.bytes;
-    const bytes = this.#read(chunk);
-    if (bytes === undefined || (!this.#sound.has(chunk) && crc32c(bytes) !== chunk.crc)) {
+  async #load(chunk: RawChunk): Promise<Buffer> {
+    if (this.#cache?.chunk !== chunk) this.#cache = { chunk, bytes: await this.#read(chunk) };
+    return this.#cache.bytes;
+  }
+
+  async #read(chunk: RawChunk): Promise<Buffer> {
+    const bytes = this.#allocate(chunk);
+    const isWhole = bytes !== undefined && (await this.#fill(bytes, chunk));
+    if (!isWhole || crc32c(bytes) !== chunk.crc) {
       const seconds = (frame: number): string => (frame / this.signal.sampleRateHz).toFixed(1);
       throw new MeaError('bad-format', {
         what: 'Raw samples are not those that were recorded',
-        got: bytes === undefined ? 'a file that ends before' : 'another checksum',
+        got: isWhole ? 'another checksum' : 'a file that ends before',
         wanted: `the samples from ${seconds(chunk.firstFrame)} to ${seconds(chunk.firstFrame + chunk.frames)} s`,
         where: this.#path,
         remedy: 'meactl verify tells how much is damaged; --skip-damaged goes on without it',
       });
     }
-    this.#sound.add(chunk);
-    this.#cache = { chunk, bytes };
     return bytes;
   }
 
   #check(chunk: RawChunk): boolean {
-    const bytes = this.#read(chunk);
-    if (bytes === undefined || crc32c(bytes) !== chunk.crc) return false;
-    this.#sound.add(chunk);
+    const bytes = this.#allocate(chunk);
+    if (bytes === undefined) return false;
+    const position = this.#positionOf(chunk);
+    for (let at = 0; at < bytes.length;) {
+      const count = readSync(this.#fd, bytes, at, bytes.length - at, position + at);
+      if (count === 0) return false;
+      at += count;
+    }
+    return crc32c(bytes) === chunk.crc;
+  }
+
+  /** Reads a chunk, while this thread does something else. @returns false where the file ends before */
+  async #fill(bytes: Buffer, chunk: RawChunk): Promise<boolean> {
+    const position = this.#positionOf(chunk);
+    for (let at = 0; at < bytes.length;) {
+      const { bytesRead } = await readLater(this.#fd, bytes, at, bytes.length - at, position + at);
+      if (bytesRead === 0) return false;
+      at += bytesRead;
+    }
     return true;
   }
 
-  #read({ firstFrame, frames }: RawChunk): Buffer | undefined {
-    const length = frames * this.#frameBytes;
-    const position = firstFrame * this.#frameBytes;
-    // Before memory is taken for what a damaged journal may say.
-    if (fstatSync(this.#fd).size < position + length) return undefined;
-    const bytes = Buffer.alloc(length);
-    for (let at = 0; at < length;) {
-      const count = readSync(this.#fd, bytes, at, length - at, position + at);
-      if (count === 0) return undefined;
-      at += count;
-    }
-    return bytes;
+  #positionOf({ firstFrame }: RawChunk): number {
+    return firstFrame * this.#frameBytes;
+  }
+
+  /** Room for a chunk; undefined where the file is too short for it: before memory is taken for what a damaged journal may say. */
+  #allocate(chunk: RawChunk): Buffer | undefined {
+    const length = chunk.frames * this.#frameBytes;
+    return fstatSync(this.#fd).size < this.#positionOf(chunk) + length ? undefined : Buffer.allocUnsafeSlow(length);
   }
 
   /** Frames that no chunk tells of, before the last one that does. */
