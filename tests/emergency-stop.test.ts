@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 
 import { connectMeaLink } from '../drivers/mea-link/connect-mea-link.js';
 import type { DriverOptions } from '../drivers/mea-link/driver-options.js';
-import type { MeaLinkDevice } from '../drivers/mea-link/mea-link-device.js';
+import type { RigDevice } from '../drivers/rig-device.js';
 import { openTransport } from '../drivers/transports/open-transport.js';
 import { isMeaError } from '../protocols/errors.js';
 import type { StatusResult } from '../protocols/mea-link/messages.js';
@@ -31,7 +31,7 @@ afterEach(async () => {
 
 interface Rig {
   readonly served: ServedDevice;
-  readonly driver: MeaLinkDevice;
+  readonly driver: RigDevice;
   readonly plan: StimulusPlan;
   readonly profileHash: Uint8Array;
 }

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 
 import { connectMeaLink } from '../drivers/mea-link/connect-mea-link.js';
-import type { MeaLinkDevice } from '../drivers/mea-link/mea-link-device.js';
+import type { RigDevice } from '../drivers/rig-device.js';
 import { createMemoryTransport } from '../drivers/transports/memory.js';
 import { openTransport } from '../drivers/transports/open-transport.js';
 import { isMeaError } from '../protocols/errors.js';
@@ -174,7 +174,7 @@ describe('the token of an arming', () => {
 describe.each(['tcp', 'zmq'] as const)('two controllers of one device, over %s', (link) => {
   async function open(): Promise<{
     served: Awaited<ReturnType<typeof serveDevice>>;
-    driver: MeaLinkDevice;
+    driver: RigDevice;
     tokens: Uint8Array[];
   }> {
     const served = await serveDevice(link, { settings: { watchdogMs: 2000, maxAheadMs: 5000 } });

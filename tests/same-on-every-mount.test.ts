@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { connectMeaLink } from '../drivers/mea-link/connect-mea-link.js';
-import type { MeaLinkDevice } from '../drivers/mea-link/mea-link-device.js';
+import type { RigDevice } from '../drivers/rig-device.js';
 import { createMemoryTransport } from '../drivers/transports/memory.js';
 import { openTransport } from '../drivers/transports/open-transport.js';
 import { updateCrc32c } from '../protocols/mea-link/crc32c.js';
@@ -103,7 +103,7 @@ class SampleTake {
 
 /** What a controller does; `pass` lets time pass until a promise is settled. */
 async function drive(
-  driver: MeaLinkDevice,
+  driver: RigDevice,
   options: { readonly blockFrames: number; readonly pass: <T>(promise: Promise<T>) => Promise<T> },
 ): Promise<SampleTake> {
   const { blockFrames, pass } = options;

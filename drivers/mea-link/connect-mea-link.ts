@@ -2,7 +2,8 @@ import type { Transport } from '../../protocols/mea-link/link.js';
 import type { Timers } from '../../protocols/timers.js';
 import { DeviceConnection } from './device-connection.js';
 import { completeOptions, type DriverOptions } from './driver-options.js';
-import { MeaLinkDriver, type MeaLinkDevice } from './mea-link-device.js';
+import type { RigDevice } from '../rig-device.js';
+import { MeaLinkDriver } from './mea-link-device.js';
 
 /** What a driver needs. */
 export interface ConnectMeaLinkOptions {
@@ -23,7 +24,7 @@ export interface ConnectMeaLinkOptions {
 export async function connectMeaLink(
   { transport, timers, client, options }: ConnectMeaLinkOptions,
   signal: AbortSignal,
-): Promise<MeaLinkDevice> {
+): Promise<RigDevice> {
   const driver = completeOptions(options);
   const connection = new DeviceConnection({ transport, timers, client, driver });
   const device = new MeaLinkDriver(connection, { timers, driver });

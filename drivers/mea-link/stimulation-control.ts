@@ -65,7 +65,7 @@ export class StimulationControl {
     return this.#arming?.state === 'armed';
   }
 
-  /** See `MeaLinkDevice.arm`. */
+  /** See `RigDevice.arm`. */
   async arm({ serialNumber, profileHash }: ArmRequest, signal?: AbortSignal): Promise<void> {
     if (!this.#connection.isUp) throw new MeaError('link', { what: 'The device cannot be armed: there is no link' });
     if (this.#arming !== undefined) {
@@ -88,7 +88,7 @@ export class StimulationControl {
     }
   }
 
-  /** See `MeaLinkDevice.disarm`. */
+  /** See `RigDevice.disarm`. */
   async disarm(): Promise<void> {
     this.forget();
     const answered = this.#connection.request({ type: 'disarm' }, { urgent: true, survivesLinkLoss: true });
@@ -96,7 +96,7 @@ export class StimulationControl {
     expectReply('disarm', await answered, 'done');
   }
 
-  /** See `MeaLinkDevice.abort`. */
+  /** See `RigDevice.abort`. */
   async abort(): Promise<void> {
     this.forget();
     const { abortRetryMs, longDeadlineMs } = this.#driver;
@@ -121,14 +121,14 @@ export class StimulationControl {
     this.#slots.clear();
   }
 
-  /** See `MeaLinkDevice.upload`. */
+  /** See `RigDevice.upload`. */
   async upload(pattern: CheckedPattern, signal?: AbortSignal): Promise<void> {
     assertChecked(isCheckedPattern(pattern), 'pattern');
     const result = await this.#inTurn(() => this.#upload(pattern, signal));
     expectReply('upload-pattern', result, 'done');
   }
 
-  /** See `MeaLinkDevice.stimulate`. */
+  /** See `RigDevice.stimulate`. */
   async stimulate(command: CheckedStimCommand, signal?: AbortSignal): Promise<Scheduled | Refusal> {
     assertChecked(isCheckedStimCommand(command), 'stimulus');
     const arming = this.#arming;
@@ -141,7 +141,7 @@ export class StimulationControl {
     }
   }
 
-  /** See `MeaLinkDevice.cancel`. */
+  /** See `RigDevice.cancel`. */
   async cancel(stimulusId: number, signal?: AbortSignal): Promise<{ readonly type: 'done' } | Refusal> {
     const result = await this.#connection.request({ type: 'cancel', stimulusId }, { signal });
     return expectReplyOrRefusal('cancel', result, 'done');

@@ -1,6 +1,6 @@
 import { merge, Subject } from 'rxjs';
 import type { DeviceEvent } from '../../drivers/mea-link/device-event.js';
-import type { MeaLinkDevice } from '../../drivers/mea-link/mea-link-device.js';
+import type { RigDevice } from '../../drivers/rig-device.js';
 import { MeaError } from '../../protocols/errors.js';
 import { confirmDelivery, createStimHistory, withdraw } from '../../protocols/stimulation/gate-history.js';
 import { checkStimulus } from '../../protocols/stimulation/gate.js';
@@ -21,7 +21,7 @@ import type { WindowedResponse } from '../../src/pipeline/trials/windowed-respon
 
 /** What a loop with one rule needs. */
 export interface RuleLoopOptions {
-  readonly device: MeaLinkDevice;
+  readonly device: RigDevice;
   readonly timers: Timers;
   readonly profile: SafetyProfile;
   readonly rule: Omit<FireRuleOptions, 'sampleRateHz'>;

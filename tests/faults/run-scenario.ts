@@ -1,5 +1,5 @@
 import { connectMeaLink } from '../../drivers/mea-link/connect-mea-link.js';
-import type { MeaLinkDevice } from '../../drivers/mea-link/mea-link-device.js';
+import type { RigDevice } from '../../drivers/rig-device.js';
 import type { DeviceEvent } from '../../drivers/mea-link/device-event.js';
 import type { DriverCounters } from '../../drivers/mea-link/device-connection.js';
 import { MemoryHub } from '../../protocols/mea-link/memory-link.js';
@@ -113,7 +113,7 @@ export async function runScenario(scenario: Scenario): Promise<ScenarioOutcome> 
       await new Promise<void>((resolve) => timers.after(50, resolve));
     }
   };
-  const connect = (): Promise<MeaLinkDevice> =>
+  const connect = (): Promise<RigDevice> =>
     connectMeaLink({ transport, timers, client: 'scenario' }, new AbortController().signal);
   // Whatever fails because of a fault is tried again, as a person would.
   const driver = await within(timers, persist(connect));

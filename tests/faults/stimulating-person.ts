@@ -1,4 +1,4 @@
-import type { MeaLinkDevice } from '../../drivers/mea-link/mea-link-device.js';
+import type { RigDevice } from '../../drivers/rig-device.js';
 import { isMeaError } from '../../protocols/errors.js';
 import { createStimHistory } from '../../protocols/stimulation/gate-history.js';
 import { checkStimulus, type CheckedStimCommand } from '../../protocols/stimulation/gate.js';
@@ -12,16 +12,13 @@ import { createBalancedPulse } from '../helpers/wide-profile.js';
  * Whatever fails because of a fault is left alone: the next call tries again.
  */
 export class StimulatingPerson {
-  readonly #device: MeaLinkDevice;
+  readonly #device: RigDevice;
   readonly #profile: SafetyProfile;
   readonly #profileHash: Uint8Array;
   #calls = 0;
   #newestId = 0;
 
-  constructor(
-    device: MeaLinkDevice,
-    configured: { readonly profile: SafetyProfile; readonly profileHash: Uint8Array },
-  ) {
+  constructor(device: RigDevice, configured: { readonly profile: SafetyProfile; readonly profileHash: Uint8Array }) {
     this.#device = device;
     this.#profile = configured.profile;
     this.#profileHash = configured.profileHash;

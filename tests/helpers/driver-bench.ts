@@ -1,7 +1,7 @@
 import { connectMeaLink } from '../../drivers/mea-link/connect-mea-link.js';
 import type { DeviceEvent } from '../../drivers/mea-link/device-event.js';
 import type { DriverOptions } from '../../drivers/mea-link/driver-options.js';
-import type { MeaLinkDevice } from '../../drivers/mea-link/mea-link-device.js';
+import type { RigDevice } from '../../drivers/rig-device.js';
 import type { Command } from '../../protocols/mea-link/messages.js';
 import { createStimHistory } from '../../protocols/stimulation/gate-history.js';
 import { checkStimulus, type CheckedStimCommand } from '../../protocols/stimulation/gate.js';
@@ -68,7 +68,7 @@ export function checkedStimulus(
 export interface Bench {
   readonly timers: VirtualTimers;
   readonly fake: ScriptedDevice;
-  readonly device: MeaLinkDevice;
+  readonly device: RigDevice;
   readonly events: DeviceEvent[];
   /** Lets time pass until the promise is settled. */
   readonly settle: <T>(promise: Promise<T>, limitMs?: number) => Promise<T>;

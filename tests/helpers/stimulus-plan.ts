@@ -1,4 +1,4 @@
-import type { MeaLinkDevice } from '../../drivers/mea-link/mea-link-device.js';
+import type { RigDevice } from '../../drivers/rig-device.js';
 import { createStimHistory, withdraw, type StimHistory } from '../../protocols/stimulation/gate-history.js';
 import { checkStimulus, type CheckedStimCommand } from '../../protocols/stimulation/gate.js';
 import type { SafetyProfile } from '../../protocols/stimulation/safety-profile.js';
@@ -21,7 +21,7 @@ export interface StimulusPlan {
 }
 
 /** Begins a plan for a device under a profile. */
-export function openStimulusPlan(device: MeaLinkDevice, profile: SafetyProfile): StimulusPlan {
+export function openStimulusPlan(device: RigDevice, profile: SafetyProfile): StimulusPlan {
   const { stimulation, sampleRateHz } = device.capabilities;
   if (stimulation === null) throw new Error('the device has no stimulation outputs');
   let history: StimHistory = createStimHistory();

@@ -1,6 +1,6 @@
 import type { Observable } from 'rxjs';
 import type { AcquisitionEndResult } from '../../../drivers/mea-link/acquisition-end.js';
-import type { Configured, DeviceConfiguration } from '../../../drivers/mea-link/mea-link-device.js';
+import type { Configured, DeviceConfiguration } from '../../../drivers/rig-device.js';
 import type { ArmRequest } from '../../../drivers/mea-link/stimulation-control.js';
 import type { Capabilities } from '../../../protocols/mea-link/messages.js';
 import type { StageLatencies } from '../../../protocols/trial.js';

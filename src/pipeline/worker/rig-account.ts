@@ -1,5 +1,5 @@
 import type { DeviceEvent } from '../../../drivers/mea-link/device-event.js';
-import type { MeaLinkDevice } from '../../../drivers/mea-link/mea-link-device.js';
+import type { RigDevice } from '../../../drivers/rig-device.js';
 import { isMeaError, MeaError } from '../../../protocols/errors.js';
 import type { Refusal, StimulationCapabilities } from '../../../protocols/mea-link/messages.js';
 import {
@@ -29,7 +29,7 @@ export type StimulusOutcome = RigStimulusScheduled | RigStimulusRefused;
 
 /** What an account needs. */
 export interface RigAccountOptions {
-  readonly device: MeaLinkDevice;
+  readonly device: RigDevice;
   readonly timers: Timers;
   /** For how long one heartbeat keeps the device armed: no stimulus is due later. */
   readonly armedForMs: number;

@@ -3,7 +3,7 @@ import type { AcquisitionEndResult } from '../../../drivers/mea-link/acquisition
 import type { DriverCounters } from '../../../drivers/mea-link/device-connection.js';
 import type { DeviceEvent } from '../../../drivers/mea-link/device-event.js';
 import { DEFAULT_DRIVER_OPTIONS } from '../../../drivers/mea-link/driver-options.js';
-import type { Configured, DeviceConfiguration, MeaLinkDevice } from '../../../drivers/mea-link/mea-link-device.js';
+import type { Configured, DeviceConfiguration, RigDevice } from '../../../drivers/rig-device.js';
 import { MeaError } from '../../../protocols/errors.js';
 import type { Capabilities } from '../../../protocols/mea-link/messages.js';
 import type { CheckedPattern } from '../../../protocols/stimulation/gate.js';
@@ -30,7 +30,7 @@ import type { RigLoopSettings, RigRule } from './rig-settings.js';
 /** What a loop needs. */
 export interface RigLoopOptions {
   /** Connected; the loop closes it. */
-  readonly device: MeaLinkDevice;
+  readonly device: RigDevice;
   readonly timers: Timers;
   readonly settings: RigLoopSettings;
   /** Takes every event at once, in order, and copies what it wants to keep longer than the call. */
@@ -133,7 +133,7 @@ export class RigLoop {
     return this.#options.device.stop(signal);
   }
 
-  arm(request: Parameters<MeaLinkDevice['arm']>[0], signal?: AbortSignal): Promise<void> {
+  arm(request: Parameters<RigDevice['arm']>[0], signal?: AbortSignal): Promise<void> {
     this.#assertSound();
     return this.#options.device.arm(request, signal);
   }

@@ -1,5 +1,5 @@
 import type { AcquisitionEndResult } from '../../../drivers/mea-link/acquisition-end.js';
-import type { Configured, DeviceConfiguration } from '../../../drivers/mea-link/mea-link-device.js';
+import type { Configured, DeviceConfiguration } from '../../../drivers/rig-device.js';
 import type { ArmRequest } from '../../../drivers/mea-link/stimulation-control.js';
 import type { Capabilities, Impedance, Refusal, StatusResult } from '../../../protocols/mea-link/messages.js';
 import type { StimPattern, StimTime } from '../../../protocols/stimulation/stim-pattern.js';

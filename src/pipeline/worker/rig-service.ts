@@ -1,4 +1,4 @@
-import type { MeaLinkDevice } from '../../../drivers/mea-link/mea-link-device.js';
+import type { RigDevice } from '../../../drivers/rig-device.js';
 import type { CancelTimer, Timers } from '../../../protocols/timers.js';
 import type { RigEvent } from '../events/rig-event.js';
 import { createSharedRing, openRingWriter, type RingWriter } from '../events/shared-ring.js';
@@ -16,7 +16,7 @@ import { toWireError, type WireError } from '../../../protocols/wire-error.js';
 
 /** What a service needs. */
 export interface RigServiceOptions {
-  readonly device: MeaLinkDevice;
+  readonly device: RigDevice;
   readonly timers: Timers;
   readonly data: Pick<RigThreadData, 'settings' | 'holdMs' | 'maxBacklogBytes' | 'progress'>;
   readonly post: (message: FromRigThread) => void;
@@ -227,7 +227,7 @@ export class RigService {
 }
 
 /** As many bytes as come in `holdMs`, and room for events. */
-function toRingBytes({ capabilities }: MeaLinkDevice, holdMs: number): number {
+function toRingBytes({ capabilities }: RigDevice, holdMs: number): number {
   const bytesPerMs = (2 * capabilities.channels * capabilities.sampleRateHz) / 1000 + EVENT_BYTES_PER_MS;
   return Math.min(MAX_RING_BYTES, Math.ceil(holdMs * bytesPerMs) + EVENT_BYTES);
 }

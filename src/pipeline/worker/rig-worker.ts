@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { Worker } from 'node:worker_threads';
 import { Subject, type Observable } from 'rxjs';
 import type { AcquisitionEndResult } from '../../../drivers/mea-link/acquisition-end.js';
-import type { Configured, DeviceConfiguration } from '../../../drivers/mea-link/mea-link-device.js';
+import type { Configured, DeviceConfiguration } from '../../../drivers/rig-device.js';
 import type { ArmRequest } from '../../../drivers/mea-link/stimulation-control.js';
 import { MeaError } from '../../../protocols/errors.js';
 import type { Capabilities, Impedance, Refusal, StatusResult } from '../../../protocols/mea-link/messages.js';
