@@ -1,4 +1,4 @@
-import { isMeaError } from '../../protocols/errors.js';
+import { isMeaError, MeaError } from '../../protocols/errors.js';
 import type { Transport } from '../../protocols/mea-link/link.js';
 import type { SafetyProfile } from '../../protocols/stimulation/safety-profile.js';
 import type { Capabilities } from '../../protocols/mea-link/messages.js';
@@ -7,6 +7,7 @@ import type { CheckResult } from '../../drivers/conformance/conformance-check.js
 import { runConformance, type ConformanceReport } from '../../drivers/conformance/run-conformance.js';
 import { rigSchema, toSafetyProfile, type Rig } from '../closed-loop/rig.js';
 import { systemTimers } from '../timers.js';
+import type { CombinedRow } from './check-combined.js';
 import { readConfigFile } from './config-file.js';
 import { configPath } from './config-path.js';
 import { EXIT, type CliIo, type ExitCode } from './io.js';
@@ -17,6 +18,10 @@ export interface CheckCommand {
   readonly stimulate: boolean;
   readonly only?: string;
   readonly json: boolean;
+  /** Combined rigs: the serial number of a stimulator with a dummy load. */
+  readonly load?: string;
+  /** Combined rigs: `UV@HZ`, fed into every electrode. */
+  readonly sine?: string;
 }
 
 /** Width of the column of ids. */
@@ -26,6 +31,8 @@ const WORDS = { passed: 'passed ', failed: 'FAILED ', skipped: 'skipped' } as co
 /** `meactl check`: holds the device of a rig against MEA-Link, one promise after the other. */
 export async function checkCommand(command: CheckCommand, io: CliIo): Promise<ExitCode> {
   const rig = await readConfigFile(configPath(command.rig, 'rigs'), rigSchema);
+  if (rig.combined !== undefined) return checkParts(rig, command, io);
+  assertNoOptionsOfParts(command);
   const device = await openDevice(rig);
   try {
     const report = await runChecks(command, { device, io });
@@ -39,6 +46,44 @@ export async function checkCommand(command: CheckCommand, io: CliIo): Promise<Ex
   } finally {
     await device.close();
   }
+}
+
+/** A rig that is combined of devices has no protocol to be held against, but a file that says what it is. */
+async function checkParts(rig: Rig, { load, sine, json }: CheckCommand, io: CliIo): Promise<ExitCode> {
+  const { checkCombined, parseSine } = await import('./check-combined.js');
+  const rows = await checkCombined({
+    rig,
+    load,
+    sine: sine === undefined ? undefined : parseSine(sine),
+    timers: systemTimers(),
+    signal: io.signal,
+    onResult: (row) => {
+      if (!json) io.stdout(describeRow(row));
+    },
+  });
+  const count = (type: CombinedRow['outcome']['type']): number =>
+    rows.filter(({ outcome }) => outcome.type === type).length;
+  const counts = { passed: count('passed'), failed: count('failed'), skipped: count('skipped') };
+  if (json) io.stdout(`${JSON.stringify({ version: 1, rig: rig.name, results: rows, ...counts })}\n`);
+  else
+    io.stdout(`\n${rows.length} checks: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped\n`);
+  return counts.failed > 0 ? EXIT.failed : EXIT.done;
+}
+
+function assertNoOptionsOfParts({ load, sine }: CheckCommand): void {
+  const given = load !== undefined ? '--load' : sine === undefined ? undefined : '--sine';
+  if (given === undefined) return;
+  throw new MeaError('usage', {
+    what: `${given} is for rigs that are combined of devices`,
+    got: 'a rig with one device',
+    remedy: 'the checks of MEA-Link have --stimulate',
+  });
+}
+
+function describeRow({ id, title, outcome, found, remedy }: CombinedRow): string {
+  const note = outcome.type === 'passed' && found !== undefined ? `${title}: ${found}` : noteOf(outcome, title);
+  const advice = outcome.type === 'failed' && remedy !== undefined ? `; ${remedy}` : '';
+  return `  ${id.padEnd(ID_WIDTH)} ${WORDS[outcome.type]}  ${toPlainText(note + advice)}\n`;
 }
 
 interface OpenDevice {

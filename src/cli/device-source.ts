@@ -1,6 +1,7 @@
 import type { ArmingRecord } from '../../protocols/ledger.js';
 import type { TrialSource } from '../../protocols/trial.js';
 import type { Experiment } from '../closed-loop/experiment.js';
+import { toDeviceAddress } from '../closed-loop/device-address.js';
 import { toSafetyProfile, type Rig } from '../closed-loop/rig.js';
 import { openSignalSource } from '../closed-loop/signals/signal-source.js';
 import { toLoopSettings, toSourceOptions, toTrialPulse } from '../closed-loop/signals/signal-settings.js';
@@ -44,7 +45,7 @@ export async function openDeviceSignals(
   const worker = await startRigWorker({
     ...settings,
     detector: { ...settings.detector, channels: rig.array.rows * rig.array.columns },
-    address: rig.address!,
+    address: toDeviceAddress(rig, { stimulates: true }),
     client: `meactl ${programVersion()}`,
     signal: io.signal,
   });

@@ -5,11 +5,15 @@ import { greet } from '../../drivers/conformance/run-conformance.js';
 import { openTransport } from '../../drivers/transports/open-transport.js';
 import { systemTimers } from '../timers.js';
 import { describeDevice } from './check-command.js';
+import { describeFits, fitBundled } from './fit-table.js';
 import { EXIT, type CliIo, type ExitCode } from './io.js';
+import { listListeningPorts } from './listening-ports.js';
 import { toPlainText } from './plain-text.js';
 
 export interface DevicesCommand {
   readonly addresses: readonly string[];
+  /** Prints what each device makes of each bundled experiment, and looks for nothing. */
+  readonly experiments: boolean;
   readonly json: boolean;
 }
 
@@ -25,20 +29,46 @@ interface FoundPort {
   readonly serialNumber?: string | undefined;
 }
 
+/** Programs of makers that listen on this computer, by the ports that they take by default. */
+const KNOWN_PORTS: readonly { readonly port: number; readonly program: string }[] = [
+  { port: 5000, program: 'Intan RHX, commands' },
+  { port: 5001, program: 'Intan RHX, samples' },
+  { port: 5002, program: 'Intan RHX, spikes' },
+  { port: 5556, program: 'Open Ephys GUI, ZMQ Interface' },
+  { port: 37_497, program: 'Open Ephys GUI, remote control' },
+  { port: 7215, program: 'MaxWell server (there is no driver for it)' },
+];
+
+/** Somebody listens at a port that a maker's program takes by default: it may be that program. */
+interface FoundServer {
+  readonly port: number;
+  readonly mayBe: string;
+}
+
 /** What is at an address. */
 type FoundDevice =
   | { readonly address: string; readonly capabilities: Capabilities }
   | { readonly address: string; readonly problem: string };
 
-/** `meactl devices`: lists serial ports, and says hello at addresses; starts and arms nothing. */
-export async function devicesCommand({ addresses, json }: DevicesCommand, io: CliIo): Promise<ExitCode> {
+/**
+ * `meactl devices`: lists serial ports and programs of makers that listen, without opening any, and says hello at addresses;
+ * starts and arms nothing.
+ */
+export async function devicesCommand(command: DevicesCommand, io: CliIo): Promise<ExitCode> {
+  const { addresses, json } = command;
+  if (command.experiments) {
+    const rows = await fitBundled();
+    io.stdout(json ? `${JSON.stringify({ version: 1, devices: rows })}\n` : describeFits(rows));
+    return EXIT.done;
+  }
   const asked = addresses.length === 0 ? [DEFAULT_ADDRESS] : addresses;
   for (const address of asked) parseLinkAddress(address);
   const ports = await listPorts();
+  const servers = await listServers();
   const devices: FoundDevice[] = [];
   for (const address of asked) devices.push(await askDevice(address, io.signal));
-  if (json) io.stdout(`${JSON.stringify({ version: 1, serialPorts: ports, devices })}\n`);
-  else io.stdout(`${describePorts(ports)}${describeDevices(devices)}`);
+  if (json) io.stdout(`${JSON.stringify({ version: 1, serialPorts: ports, servers, devices })}\n`);
+  else io.stdout(`${describePorts(ports)}${describeServers(servers)}${describeDevices(devices)}`);
   return EXIT.done;
 }
 
@@ -50,6 +80,13 @@ async function listPorts(): Promise<readonly FoundPort[] | string> {
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
+}
+
+/** Null where the system does not tell who listens. */
+async function listServers(): Promise<readonly FoundServer[] | null> {
+  const listening = await listListeningPorts();
+  if (listening === undefined) return null;
+  return KNOWN_PORTS.filter(({ port }) => listening.has(port)).map(({ port, program }) => ({ port, mayBe: program }));
 }
 
 async function askDevice(address: string, interrupt: AbortSignal): Promise<FoundDevice> {
@@ -69,6 +106,13 @@ async function askDevice(address: string, interrupt: AbortSignal): Promise<Found
   } finally {
     cancel();
   }
+}
+
+function describeServers(servers: readonly FoundServer[] | null): string {
+  if (servers === null) return 'servers of makers: this system does not tell who listens\n';
+  if (servers.length === 0) return 'servers of makers at their ports: none\n';
+  const lines = servers.map(({ port, mayBe }) => `  127.0.0.1:${port}  may be ${mayBe}`);
+  return `servers at the ports of makers (not connected to; name one in a rig file, docs/devices):\n${lines.join('\n')}\n`;
 }
 
 function describePorts(ports: readonly FoundPort[] | string): string {

@@ -207,8 +207,9 @@ function addCompare(program: Command, io: CliIo, finish: Finish): void {
 function addDevices(program: Command, io: CliIo, finish: Finish): void {
   program
     .command('devices')
-    .description('lists serial ports, and says hello to devices; starts and arms nothing')
+    .description('lists serial ports and listening programs, and says hello to devices; starts and arms nothing')
     .argument('[address...]', 'addresses to ask: tcp://host:port, zmq+tcp://host:port, serial:/dev/path')
+    .option('--experiments', 'print what each device makes of each bundled experiment, and look for nothing', false)
     .option('--json', 'print what was found as JSON on stdout, and nothing else', false)
     .action(async (addresses: string[], options: Omit<DevicesCommand, 'addresses'>) => {
       const { devicesCommand } = await import('./devices-command.js');
@@ -219,10 +220,12 @@ function addDevices(program: Command, io: CliIo, finish: Finish): void {
 function addCheck(program: Command, io: CliIo, finish: Finish): void {
   program
     .command('check')
-    .description('holds the device of a rig against MEA-Link, and prints a table')
+    .description('holds the device of a rig against MEA-Link, or devices that are combined against the rig file')
     .argument('<rig>', 'rig file (.yaml), or the name of a bundled one')
     .option('--stimulate', 'arm the device and drive its electrodes: never with a culture connected', false)
     .option('--only <prefix>', 'run the checks whose id begins so, e.g. `watchdog`')
+    .option('--load <serial>', 'combined rigs: real pulses of this stimulator into a dummy load, never into a culture')
+    .option('--sine <uv@hz>', 'combined rigs: a sine that is fed into every electrode, e.g. 1000@100')
     .option('--json', 'print the results as JSON on stdout, and nothing else', false)
     .action(async (rig: string, options: Omit<CheckCommand, 'rig'>) => {
       const { checkCommand } = await import('./check-command.js');

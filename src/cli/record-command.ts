@@ -1,4 +1,5 @@
 import { MeaError } from '../../protocols/errors.js';
+import { toDeviceAddress } from '../closed-loop/device-address.js';
 import { rigSchema, type Rig } from '../closed-loop/rig.js';
 import type { SignalRig } from '../closed-loop/signals/signal-rig.js';
 import { toLoopSettings } from '../closed-loop/signals/signal-settings.js';
@@ -84,7 +85,7 @@ function openRig(rig: Rig, { seed, raw }: RecordCommand, io: CliIo): Promise<Sig
   return startRigWorker({
     ...settings,
     detector: { ...settings.detector, channels: rig.array.rows * rig.array.columns },
-    address: rig.address!,
+    address: toDeviceAddress(rig, { stimulates: false }),
     client: `meactl ${programVersion()}`,
     signal: io.signal,
   });

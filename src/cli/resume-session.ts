@@ -159,7 +159,7 @@ async function openLive(
   io: CliIo,
 ): Promise<Pick<RunSession, 'source' | 'arming'>> {
   const { experiment, rig } = recorded;
-  if (rig.device === 'mea-link') {
+  if (rig.device !== 'emulator') {
     const was = recorded.arming?.serialNumber;
     // Before anything is armed. Arming then takes that very number of the device that is there.
     if (command.arm !== undefined && command.arm !== was) {

@@ -149,7 +149,7 @@ async function carryOut(session: RunSession, command: RunCommand, io: CliIo): Pr
       signal: io.signal,
       batchTrials: command.batch,
       // Where time is virtual nothing waits for this thread, and starting another costs more than it gains.
-      forecast: rig.device === 'mea-link' || command.realTime ? forecastInThread() : forecastHere,
+      forecast: rig.device !== 'emulator' || command.realTime ? forecastInThread() : forecastHere,
     });
     for (;;) {
       const step = await run.next();

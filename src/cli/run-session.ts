@@ -2,6 +2,7 @@ import { MeaError } from '../../protocols/errors.js';
 import type { ArmingRecord, LedgerSink } from '../../protocols/ledger.js';
 import type { TrialSource } from '../../protocols/trial.js';
 import { systemClock } from '../clock.js';
+import { assertRigFits } from '../closed-loop/device-fit.js';
 import type { Experiment } from '../closed-loop/experiment.js';
 import { paceSource } from '../closed-loop/paced-source.js';
 import { stimulatedElectrodes, type Rig } from '../closed-loop/rig.js';
@@ -107,7 +108,7 @@ function assertBegun(begun: Begun | undefined): Begun {
 
 /** A device is recorded in a thread of its own, so that no disk holds it up; the emulator's time waits for this one. */
 export function openRecorder(options: OpenRecorderOptions, { device }: Rig): Promise<RecorderPort> {
-  return device === 'mea-link' ? openRecorderThread(options) : Promise.resolve(openRecorderHere(options));
+  return device !== 'emulator' ? openRecorderThread(options) : Promise.resolve(openRecorderHere(options));
 }
 
 /** How long an experiment acquires, at least, and how often it stimulates. */
@@ -141,8 +142,9 @@ export async function openSource(
   { realTime, ...words }: RunCommand,
   io: CliIo,
 ): Promise<Pick<RunSession, 'source' | 'arming'>> {
-  if (rig.device === 'mea-link') {
+  if (rig.device !== 'emulator') {
     assertFitting(experiment, { stimulatedElectrodes: stimulatedElectrodes(rig) });
+    assertRigFits(experiment, rig);
     const { openDeviceSignals } = await import('./device-source.js');
     const onLoss = (event: { readonly type: string }): void => {
       losses.count += 1;

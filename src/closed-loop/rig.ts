@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { MeaError } from '../../protocols/errors.js';
 import type { SafetyProfile } from '../../protocols/stimulation/safety-profile.js';
+import { combinedSectionSchema } from './combined-section.js';
 import { DEFAULT_DETECTION, detectionSectionSchema } from './detection-section.js';
 import { findSectionMistakes, safetySectionSchema, toProfile } from './safety-section.js';
 
@@ -15,8 +16,10 @@ export const rigSchema = z
     version: z.literal(1).describe('Version of this file format.'),
     name: z.string().min(1).max(100).describe('Name of the rig.'),
     device: z
-      .union([z.literal('emulator'), z.literal('mea-link')])
-      .describe('`emulator`: the bundled emulated culture; `mea-link`: a device that speaks MEA-Link, at `address`.'),
+      .enum(['emulator', 'mea-link', 'combined'])
+      .describe(
+        '`emulator`: the bundled emulated culture; `mea-link`: a device that speaks MEA-Link, at `address`; `combined`: devices of other makers, a recorder and a stimulator, in the section `combined`.',
+      ),
     signal: z
       .enum(['counts', 'voltages'])
       .optional()
@@ -31,9 +34,12 @@ export const rigSchema = z
       .describe(
         'Where a MEA-Link device listens: `tcp://host:port`, `zmq+tcp://host:port`, `serial:/dev/path?baud=115200`.',
       ),
+    combined: combinedSectionSchema
+      .optional()
+      .describe('The devices that a rig of `device: combined` is made of (docs/devices).'),
     safety: safetySectionSchema
       .optional()
-      .describe('Limits that every stimulus is held against; a MEA-Link device needs them. No number has a default.'),
+      .describe('Limits that every stimulus is held against; a device needs them. No number has a default.'),
     array: z
       .strictObject({
         rows: z.int().min(1).max(64).describe('Rows of the array.'),
@@ -101,9 +107,10 @@ export const rigSchema = z
       })
       .describe('The pulse. The published amplitude and width were not found in any source at hand.'),
   })
-  .superRefine(({ array, device, address, safety, signal }, context) => {
+  .superRefine(({ array, device, address, safety, signal, combined }, context) => {
     const isLinked = device === 'mea-link';
-    if (isLinked && signal === 'counts') {
+    const isReal = device !== 'emulator';
+    if (isReal && signal === 'counts') {
       context.addIssue({
         code: 'custom',
         path: ['signal'],
@@ -112,10 +119,21 @@ export const rigSchema = z
       });
     }
     if (isLinked !== (address !== undefined)) {
-      const message = isLinked ? 'the address of the device' : 'no address: the emulator is part of the program';
+      const message = isLinked
+        ? 'the address of the device'
+        : `no address: ${isReal ? 'each device has its own, in `combined`' : 'the emulator is part of the program'}`;
       context.addIssue({ code: 'custom', path: ['address'], message, input: address });
     }
-    if (isLinked && safety === undefined) {
+    if ((device === 'combined') !== (combined !== undefined)) {
+      const message = combined === undefined ? 'the devices of the rig' : 'no such section but for `device: combined`';
+      context.addIssue({ code: 'custom', path: ['combined'], message, input: combined });
+    }
+    const channels = combined?.recorder.channels.length;
+    if (channels !== undefined && channels !== array.rows * array.columns) {
+      const message = `a channel for each of the ${array.rows * array.columns} electrodes`;
+      context.addIssue({ code: 'custom', path: ['combined', 'recorder', 'channels'], message, input: channels });
+    }
+    if (isReal && safety === undefined) {
       context.addIssue({ code: 'custom', path: ['safety'], message: 'the limits of the array', input: safety });
     }
     for (const { path, ...issue } of safety === undefined

@@ -1,3 +1,4 @@
+import type { DeviceAddress } from '../../../drivers/device-address.js';
 import type { AcquisitionEndResult } from '../../../drivers/mea-link/acquisition-end.js';
 import type { Configured, DeviceConfiguration } from '../../../drivers/rig-device.js';
 import type { ArmRequest } from '../../../drivers/mea-link/stimulation-control.js';
@@ -82,7 +83,7 @@ export type FromRigThread =
 
 /** What the thread is started with. */
 export interface RigThreadData {
-  readonly address: string;
+  readonly address: DeviceAddress;
   readonly client: string;
   readonly settings: RigLoopSettings;
   /** How long the reader of the ring may stand still without a loss of blocks. */

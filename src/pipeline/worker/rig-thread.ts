@@ -1,8 +1,7 @@
 // The program of the thread with the device; `startRigWorker` starts it. It ends when nothing is left to do.
 import { parentPort, workerData } from 'node:worker_threads';
-import { connectMeaLink } from '../../../drivers/mea-link/connect-mea-link.js';
 import { warmUpCommands } from '../../../drivers/mea-link/warm-up.js';
-import { openTransport } from '../../../drivers/transports/open-transport.js';
+import { openRigDevice } from '../../../drivers/open-rig-device.js';
 import { MeaError } from '../../../protocols/errors.js';
 import type { CancelTimer } from '../../../protocols/timers.js';
 import { createHostTimers } from './host-timers.js';
@@ -41,13 +40,9 @@ try {
   // Before there is a link, because it takes this thread some 100 ms, in which no heartbeat would go.
   await warmUpCommands(timers, WARM_UP_ROUNDS);
   warmUpGate(WARM_UP_ROUNDS);
-  const device = await connectMeaLink(
-    {
-      transport: openTransport(data.address, { timers }),
-      timers,
-      client: data.client,
-      ...(data.settings.driver !== undefined && { options: data.settings.driver }),
-    },
+  const device = await openRigDevice(
+    data.address,
+    { timers, client: data.client, driver: data.settings.driver },
     givenUp.signal,
   );
   try {

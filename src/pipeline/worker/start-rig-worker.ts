@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
+import type { DeviceAddress } from '../../../drivers/device-address.js';
 import { MeaError } from '../../../protocols/errors.js';
 import { hostOffsetMs } from './host-timers.js';
 import type { FromRigThread, RigThreadData, ToRigThread } from './rig-messages.js';
@@ -9,8 +10,7 @@ import { fromWireError } from '../../../protocols/wire-error.js';
 
 /** What a worker is started with; all but the signal is data. */
 export interface RigWorkerOptions extends RigLoopSettings {
-  /** `tcp://host:port`, `zmq+tcp://host:port`, `serial:/dev/path?baud=115200`. */
-  readonly address: string;
+  readonly address: DeviceAddress;
   /** Name and version of the controller, for the device's log. */
   readonly client: string;
   /** How long this thread may stand still without a loss of blocks: memory is reserved for it. 500 by default. */

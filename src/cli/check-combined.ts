@@ -1,0 +1,382 @@
+import { firstValueFrom, filter, timeout, take, type Subscription } from 'rxjs';
+import { connectParts, type ConnectedParts } from '../../drivers/open-rig-device.js';
+import { CheckFailed, CheckSkipped } from '../../drivers/conformance/check-verdict.js';
+import type { CheckOutcome } from '../../drivers/conformance/conformance-check.js';
+import { checkGroups } from '../../drivers/parts/group-programs.js';
+import type { PulsesSeen, RecorderEvent } from '../../drivers/parts/recorder.js';
+import type { Stimulator } from '../../drivers/parts/stimulator.js';
+import { createClockRelation, type ClockRelation } from '../../protocols/clock-relation.js';
+import { isMeaError, MeaError } from '../../protocols/errors.js';
+import type { Timers } from '../../protocols/timers.js';
+import { hertz } from '../../protocols/units.js';
+import { SampleSurvey, type ElectrodeSurvey } from '../pipeline/sample-survey.js';
+import { toCombinedAddress } from '../closed-loop/device-address.js';
+import { toSafetyProfile, type Rig } from '../closed-loop/rig.js';
+
+/** A sine that somebody feeds into every electrode. */
+export interface KnownSine {
+  readonly amplitudeUv: number;
+  readonly frequencyHz: number;
+}
+
+/** What is to be checked of a combined rig. */
+export interface CombinedCheck {
+  readonly rig: Rig;
+  /** Real pulses into a dummy load: the serial number of the stimulator that a person has put it on. */
+  readonly load: string | undefined;
+  readonly sine?: KnownSine | undefined;
+  readonly timers: Timers;
+  readonly signal: AbortSignal;
+  readonly onResult: (row: CombinedRow) => void;
+}
+
+/** One check of a combined rig, and what came of it. */
+export interface CombinedRow {
+  readonly id: string;
+  readonly title: string;
+  readonly outcome: CheckOutcome;
+  /** What was measured, where it passed. */
+  readonly found?: string | undefined;
+  /** What to do, where it failed. */
+  readonly remedy?: string | undefined;
+}
+
+interface Step {
+  readonly id: string;
+  readonly title: string;
+  readonly remedy: string;
+  /** @returns what was measured @throws CheckFailed, CheckSkipped, MeaError */
+  readonly run: () => Promise<string> | string;
+}
+
+/** Samples are looked at for so long. */
+const SURVEY_S = 5;
+/** A rate is that of the rig file when the clocks of two computers make no larger a difference. */
+const MAX_DRIFT_PPM = 500;
+const MAX_RESIDUAL_MS = 20;
+/** Noise of an electrode so many times the median one's. */
+const NOISY = 10;
+const SINE_TOLERANCE = 0.02;
+/** After a trigger something is seen for so long. */
+const SEEN_MS = 1000;
+
+/**
+ * Checks a combined rig against its file: connection, names, rate, gain, clock relation, each trigger with everything
+ * switched off, and, where asked for, real pulses into a dummy load and a known sine. What follows a connection that
+ * could not be made is left out.
+ *
+ * @throws MeaError the reason of the signal
+ */
+export async function checkCombined(check: CombinedCheck): Promise<readonly CombinedRow[]> {
+  const rows: CombinedRow[] = [];
+  const tell = (row: CombinedRow): void => {
+    rows.push(row);
+    check.onResult(row);
+  };
+  const address = toCombinedAddress(withPulse(check));
+  let parts: ConnectedParts;
+  try {
+    parts = await connectParts(address, { timers: check.timers, signal: check.signal });
+  } catch (error) {
+    check.signal.throwIfAborted();
+    tell(toFailure({ id: 'connect', title: 'recorder and stimulator answer as what they should be' }, error));
+    return rows;
+  }
+  const bench = new Bench(parts, check);
+  try {
+    tell({
+      id: 'connect',
+      title: 'recorder and stimulator answer as what they should be',
+      outcome: { type: 'passed' },
+      found: describeParts(parts),
+    });
+    for (const step of stepsOf(bench, check)) {
+      check.signal.throwIfAborted();
+      tell(await runStep(step));
+    }
+  } finally {
+    await bench.close();
+  }
+  return rows;
+}
+
+/** A rig whose pulse nobody has set can still be checked: nothing is programmed then. */
+function withPulse({ rig, load }: CombinedCheck): Rig {
+  if (load !== undefined || (rig.pulse.amplitudeUa !== null && rig.pulse.phaseWidthUs !== null)) return rig;
+  return { ...rig, pulse: { ...rig.pulse, amplitudeUa: 1, phaseWidthUs: 100 } };
+}
+
+async function runStep({ run, ...step }: Step): Promise<CombinedRow> {
+  try {
+    return { id: step.id, title: step.title, outcome: { type: 'passed' }, found: await run() };
+  } catch (error) {
+    return toFailure(step, error);
+  }
+}
+
+function toFailure(
+  { id, title, remedy }: Omit<Step, 'run' | 'remedy'> & { remedy?: string },
+  error: unknown,
+): CombinedRow {
+  if (error instanceof CheckSkipped) return { id, title, outcome: { type: 'skipped', reason: error.message } };
+  if (error instanceof CheckFailed) {
+    return { id, title, outcome: { type: 'failed', got: error.got, wanted: error.wanted }, remedy };
+  }
+  if (!isMeaError(error)) throw error;
+  const { what, got, wanted, remedy: own } = error.details;
+  const outcome = { type: 'failed', got: got === undefined ? what : `${what}: ${got}`, wanted: wanted ?? 'no error' };
+  return { id, title, outcome: { ...outcome, type: 'failed' }, remedy: own ?? remedy };
+}
+
+function describeParts({ recorder, stimulator }: ConnectedParts): string {
+  const { device, firmware, serialNumber, emulated } = recorder.description;
+  const second = stimulator?.description;
+  const other =
+    second === undefined ? '' : `; ${second.device}, serial number ${second.serialNumber}, firmware ${second.firmware}`;
+  return `${device}, serial number ${serialNumber}, firmware ${firmware}${emulated ? ' (emulated)' : ''}${other}`;
+}
+
+/** The parts under test, and what the recorder tells. */
+class Bench {
+  readonly parts: ConnectedParts;
+  readonly relation: ClockRelation;
+  readonly survey: SampleSurvey;
+  readonly lost: { samples: number; readonly messages: string[] } = { samples: 0, messages: [] };
+  frames = 0;
+  readonly #subscription: Subscription;
+  readonly #timers: Timers;
+  readonly #signal: AbortSignal;
+
+  constructor(parts: ConnectedParts, { rig, sine, timers, signal }: CombinedCheck) {
+    this.parts = parts;
+    this.#timers = timers;
+    this.#signal = signal;
+    const { channels, sampleRateHz, gainUvPerBit } = parts.recorder.description;
+    this.relation = createClockRelation({ nominalHz: rig.sampleRateHz });
+    this.survey = new SampleSurvey({ electrodes: channels, sampleRateHz, gainUvPerBit, sineHz: sine?.frequencyHz });
+    this.#subscription = parts.recorder.events$.subscribe((event) => {
+      this.#onEvent(event);
+    });
+  }
+
+  wait(ms: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const cancel = this.#timers.after(ms, resolve);
+      this.#signal.addEventListener('abort', () => {
+        cancel();
+        reject(this.#signal.reason instanceof Error ? this.#signal.reason : new Error(String(this.#signal.reason)));
+      });
+    });
+  }
+
+  /** What the recorder sees next of a stimulator, within a second. */
+  untilSeen(isIt: (event: RecorderEvent) => boolean): Promise<RecorderEvent | undefined> {
+    return firstValueFrom(this.parts.recorder.events$.pipe(filter(isIt), take(1), timeout({ first: SEEN_MS })), {
+      defaultValue: undefined,
+    }).catch(() => undefined);
+  }
+
+  async close(): Promise<void> {
+    this.#subscription.unsubscribe();
+    await this.parts.stimulator?.close();
+    await this.parts.recorder.close();
+  }
+
+  #onEvent(event: RecorderEvent): void {
+    if (event.type === 'block') {
+      this.frames += event.frames;
+      this.relation.add(this.#timers.nowMs(), event.firstSample + event.frames);
+      this.survey.add(event);
+    } else if (event.type === 'samples-lost') this.lost.samples += event.toSample - event.fromSample;
+    else if (event.type === 'warning' || event.type === 'failed') this.lost.messages.push(event.message);
+  }
+}
+
+function stepsOf(bench: Bench, check: CombinedCheck): readonly Step[] {
+  const { rig, sine, load } = check;
+  const { recorder, stimulator } = bench.parts;
+  return [
+    {
+      id: 'rate',
+      title: 'the sample rate is that of the rig file',
+      remedy: 'set the same rate in the device and in `sampleRateHz`',
+      run: () => expectSame(recorder.description.sampleRateHz, rig.sampleRateHz, 'Hz'),
+    },
+    {
+      id: 'channels',
+      title: 'every electrode has a channel',
+      remedy: 'see `channels` of the recorder in the rig file',
+      run: () => expectSame(recorder.description.channels, rig.array.rows * rig.array.columns, 'channels'),
+    },
+    {
+      id: 'samples',
+      title: `samples come for ${SURVEY_S} s, and none is lost`,
+      remedy: 'close what else runs on this computer; see the guide of the device',
+      run: () => acquire(bench, check),
+    },
+    {
+      id: 'electrodes',
+      title: 'no electrode is flat, saturated or far noisier than the others',
+      remedy: 'look at its contact, or list it under `detection.excluded`',
+      run: () => judgeElectrodes(bench.survey.electrodes, rig.detection.excluded),
+    },
+    {
+      id: 'sine',
+      title: 'a known sine comes out as it went in, within 2 %',
+      remedy: 'see `gainUvPerBit`, and the divider of your generator',
+      run: () => judgeSine(bench.survey.electrodes, sine),
+    },
+    {
+      id: 'clock',
+      title: 'the clock of the recorder keeps step with that of this computer',
+      remedy: 'a rate that is off by more than crystals are is another rate than `sampleRateHz`',
+      run: () => judgeClock(bench.relation),
+    },
+    ...(stimulator === null ? [] : triggerSteps(bench, { stimulator, check })),
+    ...(stimulator === null ? [] : loadSteps(bench, { stimulator, rig, load })),
+  ];
+}
+
+function triggerSteps(
+  bench: Bench,
+  { stimulator, check }: { readonly stimulator: Stimulator; readonly check: CombinedCheck },
+): readonly Step[] {
+  const sight = check.rig.combined?.sight;
+  return stimulator.description.groups.map(({ trigger }, group) => ({
+    id: `trigger-${trigger.replaceAll(' ', '-')}`,
+    title: `${trigger} is triggered, with everything switched off`,
+    remedy: 'see the cable of that line, and the guide of the device',
+    run: async () => {
+      const seen = bench.untilSeen((event) => event.type === 'line-changed' && event.isHigh);
+      await stimulator.fire([group]);
+      if (sight?.type !== 'line') return 'taken; with everything off nothing is to be seen of it';
+      const event = await seen;
+      if (event?.type !== 'line-changed') throw new CheckFailed('no line rose', `line ${sight.line}`);
+      if (event.line !== sight.line) throw new CheckFailed(`line ${event.line} rose`, `line ${sight.line}`);
+      return `line ${event.line} rose at sample ${event.sample}`;
+    },
+  }));
+}
+
+function loadSteps(
+  bench: Bench,
+  { stimulator, rig, load }: { readonly stimulator: Stimulator; readonly rig: Rig; readonly load: string | undefined },
+): readonly Step[] {
+  const { serialNumber } = stimulator.description;
+  const wanted = `--load ${serialNumber}`;
+  return stimulator.description.groups.map((group, index) => ({
+    id: `load-${group.trigger.replaceAll(' ', '-')}`,
+    title: `a pulse of ${group.trigger} comes out on its electrodes, and on no other`,
+    remedy: 'see the channel map and the wiring, before any culture is connected',
+    run: async () => {
+      if (load === undefined) throw new CheckSkipped(`with a dummy load in place of the culture, give ${wanted}`);
+      if (load !== serialNumber) throw new CheckFailed(`--load ${load}`, wanted);
+      if (index === 0) await programLoad(stimulator, rig);
+      return expectPulse(bench, { stimulator, index });
+    },
+  }));
+}
+
+/** Under the limits of the rig, as a run would. */
+async function programLoad(stimulator: Stimulator, rig: Rig): Promise<void> {
+  const address = toCombinedAddress(rig);
+  const { stimulation, groups } = stimulator.description;
+  const patterns = checkGroups(groups, {
+    phases: address.phases,
+    profile: toSafetyProfile(rig),
+    capabilities: stimulation,
+    sampleRateHz: hertz(rig.sampleRateHz),
+  });
+  await stimulator.program(patterns);
+}
+
+async function expectPulse(
+  bench: Bench,
+  { stimulator, index }: { readonly stimulator: Stimulator; readonly index: number },
+): Promise<string> {
+  const wanted = stimulator.description.groups[index]!.electrodes;
+  const seen = bench.untilSeen(
+    (event) => event.type === 'pulses-seen' || (event.type === 'line-changed' && event.isHigh),
+  );
+  await stimulator.fire([index]);
+  const event = await seen;
+  if (event === undefined) throw new CheckFailed('nothing was seen', `electrodes ${wanted.join(', ')}`);
+  if (event.type !== 'pulses-seen') return 'a line rose; the recorder does not tell electrodes';
+  return describePulse(event, wanted);
+}
+
+function describePulse({ electrodes, atCompliance, sample }: PulsesSeen, wanted: readonly number[]): string {
+  if (electrodes.join() !== wanted.join()) {
+    throw new CheckFailed(`electrodes ${electrodes.join(', ')}`, `electrodes ${wanted.join(', ')}`);
+  }
+  if (atCompliance.length > 0) {
+    throw new CheckFailed(`compliance voltage reached on electrodes ${atCompliance.join(', ')}`, 'less than that');
+  }
+  return `electrodes ${electrodes.join(', ')} at sample ${sample}`;
+}
+
+function expectSame(got: number, wanted: number, unit: string): string {
+  if (got !== wanted) throw new CheckFailed(`${got} ${unit}`, `${wanted} ${unit}`);
+  return `${got} ${unit}`;
+}
+
+async function acquire(bench: Bench, { rig, signal }: CombinedCheck): Promise<string> {
+  await bench.parts.recorder.start(signal);
+  await bench.wait(SURVEY_S * 1000);
+  const { samples, messages } = bench.lost;
+  if (samples > 0) throw new CheckFailed(`${samples} samples lost`, 'none');
+  const [problem] = messages;
+  if (problem !== undefined) throw new CheckFailed(problem, 'no trouble');
+  const seconds = bench.frames / rig.sampleRateHz;
+  if (seconds < 0.8 * SURVEY_S) throw new CheckFailed(`${seconds.toFixed(2)} s of samples`, `${SURVEY_S} s`);
+  return `${bench.frames} samples of each electrode`;
+}
+
+function judgeElectrodes(electrodes: readonly ElectrodeSurvey[], excluded: readonly number[]): string {
+  const looked = electrodes
+    .map((survey, electrode) => ({ ...survey, electrode }))
+    .filter(({ electrode }) => !excluded.includes(electrode));
+  const deviations = looked.map(({ deviationUv }) => deviationUv).sort((a, b) => a - b);
+  const median = deviations[Math.floor(deviations.length / 2)] ?? 0;
+  const wrong = looked.flatMap(({ electrode, isFlat, saturatedShare, deviationUv }) => {
+    if (isFlat) return [`${electrode} flat`];
+    if (saturatedShare > 0.001) return [`${electrode} saturated`];
+    return deviationUv > NOISY * median ? [`${electrode} ${deviationUv.toFixed(0)} uV`] : [];
+  });
+  if (wrong.length > 0)
+    throw new CheckFailed(`electrodes ${wrong.join(', ')}`, `about ${median.toFixed(1)} uV on each`);
+  return `${(deviations[0] ?? 0).toFixed(1)} to ${(deviations.at(-1) ?? 0).toFixed(1)} uV, median ${median.toFixed(1)} uV (standard deviation, unfiltered)`;
+}
+
+function judgeSine(electrodes: readonly ElectrodeSurvey[], sine: KnownSine | undefined): string {
+  if (sine === undefined) throw new CheckSkipped('with a generator at every electrode, give --sine UV@HZ');
+  const off = electrodes.flatMap(({ sineUv = 0 }, electrode) =>
+    Math.abs(sineUv / sine.amplitudeUv - 1) > SINE_TOLERANCE ? [`${electrode} ${sineUv.toFixed(1)} uV`] : [],
+  );
+  if (off.length > 0) throw new CheckFailed(`electrodes ${off.join(', ')}`, `${sine.amplitudeUv} uV within 2 %`);
+  return `${sine.amplitudeUv} uV within 2 % on ${electrodes.length} electrodes`;
+}
+
+function judgeClock(relation: ClockRelation): string {
+  const report = relation.report();
+  if (report === null) throw new CheckSkipped('no samples came');
+  const { driftPpm, residualMs, jitterMs } = report;
+  const text = `drift ${driftPpm.toFixed(0)} ppm, jitter ${jitterMs.toFixed(2)} ms, residual ${residualMs?.toFixed(2) ?? '?'} ms`;
+  if (Math.abs(driftPpm) > MAX_DRIFT_PPM || (residualMs ?? 0) > MAX_RESIDUAL_MS) {
+    throw new CheckFailed(text, `less than ${MAX_DRIFT_PPM} ppm and ${MAX_RESIDUAL_MS} ms`);
+  }
+  return text;
+}
+
+/**
+ * `1000@100`: microvolts at hertz.
+ *
+ * @throws MeaError `usage` for anything else
+ */
+export function parseSine(text: string): KnownSine {
+  const [amplitudeUv = Number.NaN, frequencyHz = Number.NaN, ...more] = text.split('@').map(Number);
+  if (more.length === 0 && amplitudeUv > 0 && frequencyHz > 0 && frequencyHz < 1e5 && amplitudeUv < 1e6) {
+    return { amplitudeUv, frequencyHz };
+  }
+  throw new MeaError('usage', { what: 'Not a sine', got: text, wanted: 'microvolts@hertz, e.g. 1000@100' });
+}

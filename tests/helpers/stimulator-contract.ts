@@ -1,0 +1,181 @@
+import { describe, expect, test } from 'vitest';
+import type { Stimulator } from '../../drivers/parts/stimulator.js';
+import { isMeaError } from '../../protocols/errors.js';
+import { checkPattern, type CheckedPattern } from '../../protocols/stimulation/gate.js';
+import type { Pulse, PulsePhase } from '../../protocols/stimulation/stim-pattern.js';
+import { createWideProfile } from './wide-profile.js';
+
+/** A stimulator on its facade. */
+export interface StimulatorBench {
+  readonly stimulator: Stimulator;
+  /** The pulse that groups are programmed with; one that the device makes exactly. */
+  readonly phases: readonly PulsePhase[];
+  readonly sampleRateHz: number;
+  /** Lets so much of the facade's time pass. */
+  readonly runFor: (ms: number) => Promise<void>;
+  /** What has come out at electrodes so far, one entry for each moment at which pulses began. */
+  readonly delivered: () => readonly (readonly Pulse[])[];
+  readonly close: () => Promise<void>;
+}
+
+/**
+ * What every stimulator must keep, whatever it speaks.
+ *
+ * @param open a fresh one for every test
+ */
+export function describeStimulatorContract(name: string, open: () => Promise<StimulatorBench>): void {
+  const withBench = async (use: (bench: StimulatorBench) => Promise<void>): Promise<void> => {
+    const bench = await open();
+    try {
+      await use(bench);
+    } finally {
+      await bench.stimulator.close();
+      await bench.close();
+    }
+  };
+
+  describe(`the stimulator contract, ${name}`, () => {
+    test('describes groups that it can stimulate', async () => {
+      await withBench(({ stimulator }) => {
+        const { groups, stimulation, maxTogether, device, serialNumber } = stimulator.description;
+        expect(groups.length).toBeGreaterThan(0);
+        expect(maxTogether).toBeGreaterThan(0);
+        expect(`${device}${serialNumber}`).not.toBe('');
+        const electrodes = groups.flatMap((group) => group.electrodes);
+        expect(new Set(electrodes).size).toBe(electrodes.length);
+        for (const electrode of electrodes) expect(stimulation.electrodes).toContain(electrode);
+        return Promise.resolve();
+      });
+    });
+
+    test('lets nothing out when it is triggered before it is programmed', async () => {
+      await withBench(async ({ stimulator, runFor, delivered }) => {
+        await settle(stimulator.fire([0]).catch(assertMeaError), runFor);
+        await runFor(100);
+        expect(currents(delivered())).toEqual([]);
+      });
+    });
+
+    test('gives each group its pulses, exactly as they were checked', async () => {
+      await withBench(async (bench) => {
+        const { stimulator, runFor, delivered, phases } = bench;
+        await settle(stimulator.program(programsOf(bench)), runFor);
+        for (const [group, { electrodes }] of stimulator.description.groups.entries()) {
+          const before = delivered().length;
+          await settle(stimulator.fire([group]), runFor);
+          await runFor(100);
+          const now = delivered().slice(before).flat();
+          expect(now.map(({ electrode }) => electrode).sort((a, b) => a - b)).toEqual(electrodes);
+          for (const pulse of now) expect(withCurrent(pulse)).toEqual(phases);
+        }
+      });
+    });
+
+    test('fires as many groups together as it says, at one moment', async () => {
+      await withBench(async (bench) => {
+        const { stimulator, runFor, delivered } = bench;
+        const { groups, maxTogether } = stimulator.description;
+        await settle(stimulator.program(programsOf(bench)), runFor);
+        const together = groups.slice(0, maxTogether).map((_, group) => group);
+        await settle(stimulator.fire(together), runFor);
+        await runFor(100);
+        const moments = delivered();
+        expect(moments).toHaveLength(1);
+        const wanted = together.flatMap((group) => groups[group]!.electrodes).sort((a, b) => a - b);
+        expect(moments[0]!.map(({ electrode }) => electrode).sort((a, b) => a - b)).toEqual(wanted);
+        if (maxTogether >= groups.length) return;
+        const tooMany = groups.slice(0, maxTogether + 1).map((_, group) => group);
+        await settle(expectRefused(stimulator.fire(tooMany)), runFor);
+        expect(delivered()).toHaveLength(1);
+      });
+    });
+
+    test('takes nothing that the gate has not let pass, and no pattern of another group', async () => {
+      await withBench(async (bench) => {
+        const { stimulator, runFor, delivered } = bench;
+        const programs = programsOf(bench);
+        await settle(expectRefused(programForged(stimulator, programs)), runFor);
+        if (programs.length > 1) await settle(expectRefused(stimulator.program([...programs].reverse())), runFor);
+        await settle(expectRefused(stimulator.program(programs.slice(1))), runFor);
+        await settle(stimulator.fire([0]).catch(assertMeaError), runFor);
+        await runFor(100);
+        expect(currents(delivered())).toEqual([]);
+      });
+    });
+
+    test('lets nothing out after all was switched off, until it is programmed again', async () => {
+      await withBench(async (bench) => {
+        const { stimulator, runFor, delivered } = bench;
+        await settle(stimulator.program(programsOf(bench)), runFor);
+        await settle(stimulator.allOff(), runFor);
+        await settle(stimulator.fire([0]).catch(assertMeaError), runFor);
+        await runFor(100);
+        expect(currents(delivered())).toEqual([]);
+      });
+    });
+
+    test('is closed twice, and fires nothing then', async () => {
+      await withBench(async (bench) => {
+        const { stimulator, runFor, delivered } = bench;
+        await settle(stimulator.program(programsOf(bench)), runFor);
+        await settle(stimulator.close(), runFor);
+        await settle(stimulator.close(), runFor);
+        await settle(expectRefused(stimulator.fire([0])), runFor);
+        await runFor(100);
+        expect(currents(delivered())).toEqual([]);
+      });
+    });
+  });
+}
+
+function programsOf({ stimulator, phases, sampleRateHz }: StimulatorBench): readonly CheckedPattern[] {
+  const { groups, stimulation } = stimulator.description;
+  const profile = createWideProfile(groups.flatMap(({ electrodes }) => electrodes));
+  return groups.map(({ electrodes }) => {
+    const pulses = electrodes.map((electrode) => ({ electrode, phases }));
+    const verdict = checkPattern(
+      { slot: 0, pulses },
+      { profile, capabilities: stimulation, sampleRateHz, profileAgeS: 0 },
+    );
+    if (verdict.type === 'accepted') return verdict.pattern;
+    throw new Error(JSON.stringify(verdict.refusals));
+  });
+}
+
+/** What a plain JavaScript caller could do. */
+function programForged(stimulator: Stimulator, programs: readonly CheckedPattern[]): Promise<unknown> {
+  const program: unknown = Reflect.get(stimulator, 'program');
+  if (typeof program !== 'function') throw new Error('no method');
+  const forged = programs.map(({ slot, pulses }) => ({ slot, pulses }));
+  return Promise.resolve(Reflect.apply(program, stimulator, [forged]));
+}
+
+/** Pulses that carry a current: a trigger with everything off may be told, and moves no charge. */
+function currents(moments: readonly (readonly Pulse[])[]): readonly Pulse[] {
+  return moments.flat().filter((pulse) => withCurrent(pulse).length > 0);
+}
+
+/** Its phases without gaps. */
+function withCurrent({ phases }: Pulse): readonly PulsePhase[] {
+  return phases.filter(({ currentUa }) => currentUa !== 0);
+}
+
+async function settle<T>(promise: Promise<T>, runFor: StimulatorBench['runFor']): Promise<T> {
+  const state = { isSettled: false };
+  const settled = promise.finally(() => (state.isSettled = true));
+  settled.catch(() => undefined);
+  for (let turn = 0; turn < 400 && !state.isSettled; turn++) await runFor(10);
+  return settled;
+}
+
+async function expectRefused(promise: Promise<unknown>): Promise<void> {
+  const error: unknown = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(isMeaError(error)).toBe(true);
+}
+
+function assertMeaError(error: unknown): void {
+  if (!isMeaError(error)) throw error;
+}
