@@ -4,7 +4,7 @@ import { EXPORTERS } from '../recording/exports/exporters.js';
 import { openForExport, type OpenedForExport } from '../recording/exports/open-for-export.js';
 import { openRunFolder } from '../recording/run-folder.js';
 import { EXIT, type CliIo, type ExitCode } from './io.js';
-import { openShareProgress } from './progress.js';
+import { openShareProgress, withShareProgress } from './progress.js';
 
 export interface ExportCommand {
   readonly recording: string;
@@ -22,7 +22,10 @@ export async function exportCommand(
   { recording, format, out, compress, skipDamaged = false, json }: ExportCommand,
   io: CliIo,
 ): Promise<ExitCode> {
-  const contents = openForExport(openRunFolder(recording).path, skipDamaged ? 'blind' : 'refuse');
+  const { path } = openRunFolder(recording);
+  const contents = await withShareProgress('read', io, (options) =>
+    openForExport(path, skipDamaged ? 'blind' : 'refuse', options),
+  );
   const bar = await openShareProgress('export', io);
   try {
     const summary = await EXPORTERS[format](contents, out, {

@@ -2,16 +2,18 @@ import { existsSync } from 'node:fs';
 import { MeaError } from '../../protocols/errors.js';
 import { systemClock } from '../clock.js';
 import { systemDisk } from '../recording/disk/disk.js';
-import { indexJournal, type JournalIndex } from '../recording/journal/journal-index.js';
-import { openRecording } from '../recording/open-recording.js';
-import { recoverRecording } from '../recording/recover.js';
+import { indexing, type JournalIndex } from '../recording/journal/journal-index.js';
+import { journalBytes } from '../recording/journal/scan-journal.js';
+import { carryOutInPieces } from '../recording/long-work.js';
+import { openRecordingInPieces } from '../recording/open-recording.js';
+import { recoverInPieces, type Recovery } from '../recording/recover.js';
 import { describeRecordedFile } from '../recording/readers/describe-recorded-file.js';
 import { openRecordedFile } from '../recording/readers/open-recorded-file.js';
 import { isRecording, openRunFolder, runFolder } from '../recording/run-folder.js';
 import { lockRun } from '../recording/run-lock.js';
-import { verifyRecording } from '../recording/verify.js';
+import { verifyInPieces } from '../recording/verify.js';
 import { EXIT, type CliIo, type ExitCode } from './io.js';
-import { openShareProgress } from './progress.js';
+import { withShareProgress } from './progress.js';
 
 export interface InspectCommand {
   readonly recording: string;
@@ -22,7 +24,7 @@ export interface InspectCommand {
 export async function infoCommand({ recording, json }: InspectCommand, io: CliIo): Promise<ExitCode> {
   assertThere(recording);
   if (!isRecording(recording)) return infoOfFile({ recording, json }, io);
-  const opened = openRecording(recording);
+  const opened = await withShareProgress('read', io, (options) => openRecordingInPieces(recording, 'refuse', options));
   try {
     const { session, index, signals } = opened;
     const raw = signals.map(({ signal: { name, firstSample, frames, blind, sampleRateHz } }) => {
@@ -59,14 +61,11 @@ export async function infoCommand({ recording, json }: InspectCommand, io: CliIo
 export async function verifyCommand({ recording, json }: InspectCommand, io: CliIo): Promise<ExitCode> {
   assertThere(recording);
   openRunFolder(recording);
-  const progress = await openShareProgress('checked', io);
-  const { index, problems, remarks, chunks, rawSeconds, damagedSeconds } = ((): ReturnType<typeof verifyRecording> => {
-    try {
-      return verifyRecording(recording, progress.update);
-    } finally {
-      progress.stop();
-    }
-  })();
+  const { index, problems, remarks, chunks, rawSeconds, damagedSeconds } = await withShareProgress(
+    'checked',
+    io,
+    (options) => verifyInPieces(recording, options),
+  );
   if (json) {
     const outcome = { version: 1, path: recording, ...summarise(index), chunks, rawSeconds, damagedSeconds };
     io.stdout(`${JSON.stringify({ ...outcome, problems, remarks })}\n`);
@@ -79,21 +78,12 @@ export async function verifyCommand({ recording, json }: InspectCommand, io: Cli
   return problems.length === 0 ? EXIT.done : EXIT.dataLost;
 }
 
-/** `meactl recover`: exit code 3 where samples or records are lost. */
+/** `meactl recover`: exit code 3 where samples or records are lost. Given up, it leaves what a second one mends. */
 export async function recoverCommand({ recording, json }: InspectCommand, io: CliIo): Promise<ExitCode> {
-  await Promise.resolve();
   assertThere(recording);
   openRunFolder(recording);
-  const before = indexJournal(recording);
-  // Nobody begins to write it, or to recover it, in between.
-  const release = before.end === 'open' ? lockRun(runFolder(recording).lock) : undefined;
-  const { outcome, actions, lostSeconds } = ((): ReturnType<typeof recoverRecording> => {
-    try {
-      return recoverRecording(recording, { disk: systemDisk(), clock: systemClock() });
-    } finally {
-      release?.();
-    }
-  })();
+  const { before, recovery } = await recoverLocked(recording, io);
+  const { outcome, actions, lostSeconds } = recovery;
   const lostRecords = before.missing.reduce((sum, { frames }) => sum + frames, 0);
   if (json) {
     io.stdout(`${JSON.stringify({ version: 1, path: recording, outcome, lostSeconds, lostRecords, actions })}\n`);
@@ -106,6 +96,26 @@ export async function recoverCommand({ recording, json }: InspectCommand, io: Cl
     );
   }
   return outcome === 'recovered' && lostSeconds + lostRecords > 0 ? EXIT.dataLost : EXIT.done;
+}
+
+async function recoverLocked(
+  recording: string,
+  io: CliIo,
+): Promise<{ readonly before: JournalIndex; readonly recovery: Recovery }> {
+  const { lock } = runFolder(recording);
+  const before = await withShareProgress('read', io, (options) =>
+    carryOutInPieces(indexing(recording), { ...options, totalBytes: journalBytes(recording) }),
+  );
+  // Nobody begins to write it, or to recover it, in between.
+  const release = before.end === 'open' ? lockRun(lock) : undefined;
+  try {
+    const recovery = await withShareProgress('recovered', io, (options) =>
+      recoverInPieces(recording, { ...options, disk: systemDisk(), clock: systemClock() }),
+    );
+    return { before, recovery };
+  } finally {
+    release?.();
+  }
 }
 
 /** What is in a recording of another program. */

@@ -48,6 +48,20 @@ export interface ShareProgress {
   readonly stop: () => void;
 }
 
+/** Carries out something long that tells how far it is, under a bar. */
+export async function withShareProgress<T>(
+  word: string,
+  io: CliIo,
+  carryOut: (options: { readonly signal: AbortSignal; readonly onProgress: (share: number) => void }) => Promise<T>,
+): Promise<T> {
+  const { update, stop } = await openShareProgress(word, io);
+  try {
+    return await carryOut({ signal: io.signal, onProgress: update });
+  } finally {
+    stop();
+  }
+}
+
 /** A bar on a terminal; nothing elsewhere. */
 export async function openShareProgress(word: string, io: CliIo): Promise<ShareProgress> {
   if (!io.isTerminal) return { update: () => undefined, stop: () => undefined };

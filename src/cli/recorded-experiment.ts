@@ -17,7 +17,11 @@ export interface RecordedExperiment {
 
 /** @throws MeaError `missing` or `bad-format` for a folder that holds no recording this program understands */
 export function readRecordedExperiment(folder: RunFolder): RecordedExperiment {
-  const ledger = readLedger(folder.path);
+  return checkRecordedExperiment(readLedger(folder.path));
+}
+
+/** @throws MeaError `missing` or `bad-format` for a ledger of no experiment that this program understands */
+export function checkRecordedExperiment(ledger: StoredLedger): RecordedExperiment {
   const start = startOf(ledger);
   const experiment = experimentSchema.safeParse(start.experiment);
   const rig = rigSchema.safeParse(start.rig);
@@ -26,7 +30,7 @@ export function readRecordedExperiment(folder: RunFolder): RecordedExperiment {
     throw new MeaError('bad-format', {
       what: 'The recorded experiment is not valid',
       got: `${issue?.path.join('.') ?? '?'}: ${issue?.message ?? '?'}`,
-      where: `${folder.path}, the first record`,
+      where: `${ledger.path}, the first record`,
     });
   }
   // What an older recording did not say is what the defaults say now.

@@ -7,12 +7,14 @@ import { createComparingSink, type ComparingSink, type LedgerDifference } from '
 import { toRecordedRun, type RecordedRun } from '../closed-loop/recorded-run.js';
 import { rigSchema, type Rig } from '../closed-loop/rig.js';
 import { runExperiment } from '../closed-loop/run-experiment.js';
-import { openRecording, type OpenedRecording } from '../recording/open-recording.js';
+import { readLedgerInPieces } from '../recording/ledger-reader.js';
+import { openRecordingInPieces, type OpenedRecording } from '../recording/open-recording.js';
 import { isRecording, openRunFolder } from '../recording/run-folder.js';
 import { EXIT, type CliIo, type ExitCode } from './io.js';
 import { recordedPolicy } from './open-policy.js';
 import { createPause } from './pause.js';
-import { readRecordedExperiment, type RecordedExperiment } from './recorded-experiment.js';
+import { checkRecordedExperiment, type RecordedExperiment } from './recorded-experiment.js';
+import { withShareProgress } from './progress.js';
 import { changeRig, describeChange } from './replay-change.js';
 import { parseSpeed } from './replay-pace.js';
 import { replaySamples, whyNotSamples, type SampleReplay } from './replay-samples.js';
@@ -43,10 +45,13 @@ export async function replayCommand(command: ReplayCommand, io: CliIo): Promise<
     return replayFile({ path: command.recording, rig: command.rig, changes, json: command.json }, io);
   }
   const folder = openRunFolder(command.recording);
-  const recording = openRecording(folder.path, command.skipDamaged === true ? 'blind' : 'refuse');
+  const onDamaged = command.skipDamaged === true ? 'blind' : 'refuse';
+  const recording = await withShareProgress('read', io, (options) =>
+    openRecordingInPieces(folder.path, onDamaged, options),
+  );
   try {
     if (recording.session.kind === 'record') return await replayRecord(recording, { ...command, speed, changes }, io);
-    const recorded = readRecordedExperiment(folder);
+    const recorded = checkRecordedExperiment(await readLedgerInPieces(folder.path, { signal: io.signal }));
     const run = toRecordedRun(recorded.ledger.records, recorded.source);
     const reason = whyNotSamples(recording, { records: run.records, rig: recorded.rig });
     if (reason !== undefined && (changes.length > 0 || command.speed !== undefined))

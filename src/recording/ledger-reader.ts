@@ -8,7 +8,8 @@ import {
 import { z } from 'zod';
 import { decodeLedgerRecord } from './journal/journal-index.js';
 import { decodeJson, decodeText } from './journal/payloads.js';
-import { listSegments, scanJournal } from './journal/scan-journal.js';
+import { bytesOf, journalBytes, listSegments, scanJournal } from './journal/scan-journal.js';
+import { carryOut, carryOutInPieces, type LongWork, type PieceOptions } from './long-work.js';
 import { latencyRecordSchema } from './ledger-schema.js';
 import { sessionFileSchema, type SessionFile } from './session-file.js';
 
@@ -35,6 +36,15 @@ export interface StoredLedger {
  *   is none, a ledger that does not begin with its experiment, or one of a newer version
  */
 export function readLedger(folder: string): StoredLedger {
+  return carryOut(readingLedger(folder));
+}
+
+/** The same, with turns for everybody else in between. @throws besides, the signal's reason */
+export function readLedgerInPieces(folder: string, options: Omit<PieceOptions, 'totalBytes'>): Promise<StoredLedger> {
+  return carryOutInPieces(readingLedger(folder), { ...options, totalBytes: journalBytes(folder) });
+}
+
+function* readingLedger(folder: string): LongWork<StoredLedger> {
   const segments = listSegments(folder);
   const last = segments.at(-1);
   if (last === undefined) {
@@ -50,6 +60,7 @@ export function readLedger(folder: string): StoredLedger {
   let newestLatency: LatencyRecord | undefined;
   let session: SessionFile | undefined;
   for (const item of scanJournal(folder)) {
+    yield bytesOf(item);
     if (item.type === 'missing') throw missingRecords(folder, item);
     if (item.type === 'damage') {
       if (item.isTail && item.segment === last) tornBytes = item.to - item.from;

@@ -1,10 +1,11 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { z } from 'zod';
 import { MeaError } from '../../protocols/errors.js';
 import type { LedgerRecord, ModelSnapshot } from '../../protocols/ledger.js';
 import { sampleIndex } from '../../protocols/units.js';
-import { decodeLedgerRecord, indexJournal, type JournalIndex } from './journal/journal-index.js';
+import { decodeLedgerRecord, indexing, type IndexedStretch, type JournalIndex } from './journal/journal-index.js';
 import {
   decodeJson,
   decodeSpikes,
@@ -13,9 +14,11 @@ import {
   type RecordedEvent,
   type SpikesPayload,
 } from './journal/payloads.js';
-import { scanJournal, type ScannedFrame } from './journal/scan-journal.js';
+import { bytesOf, journalBytes, scanJournal, type ScannedFrame } from './journal/scan-journal.js';
+import { carryOut, carryOutInPieces, createPieceCount, type LongWork, type PieceOptions } from './long-work.js';
 import type { FrameType } from './journal/frame.js';
-import { StretchReader, type OnDamagedChunk } from './raw/stretch-reader.js';
+import { findDamagedChunks } from './raw/damaged-chunks.js';
+import { StretchReader } from './raw/stretch-reader.js';
 import { CONTINUOUS_FOLDER, NODE_FOLDER } from './raw/structure-oebin.js';
 import type { RecordedStimulus, RecordingContents } from './recording-contents.js';
 import { RECORDING_VERSION, sessionFileSchema, type SessionFile } from './session-file.js';
@@ -30,40 +33,87 @@ export interface OpenedRecording extends RecordingContents {
   events(): AsyncIterable<RecordedEvent>;
 }
 
+/** What is done with samples that are not those that were recorded: reading them throws, or all are looked at first, and those are blind. */
+export type OnDamagedChunk = 'refuse' | 'blind';
+
 /**
- * Opens a recording for reading. It is read as it is: one that was cut off is recovered first, see `recoverRecording`.
+ * Opens a recording for reading, and writes nothing. It is read as far as its journal vouches for it, whether it was ended,
+ * was cut off, or is still being written.
  *
- * @param onDamaged `refuse` throws at samples that are not what was recorded; `blind` looks at all of them first, and reads
- *   those as blind
  * @throws MeaError `missing` where there is none; `bad-format` for what is no recording, or one of a newer version
  */
 export function openRecording(path: string, onDamaged: OnDamagedChunk = 'refuse'): OpenedRecording {
-  const index = indexJournal(path);
+  return carryOut(opening(path, onDamaged, undefined));
+}
+
+/**
+ * The same, with turns for everybody else in between, also when it is read.
+ *
+ * @throws besides, the signal's reason, from what is read as well
+ */
+export function openRecordingInPieces(
+  path: string,
+  onDamaged: OnDamagedChunk,
+  options: Omit<PieceOptions, 'totalBytes'>,
+): Promise<OpenedRecording> {
+  const totalBytes = journalBytes(path) + (onDamaged === 'blind' ? sampleBytes(path) : 0);
+  return carryOutInPieces(opening(path, onDamaged, options.signal), { ...options, totalBytes });
+}
+
+/** Bytes of raw samples in a recording's folder. */
+export function sampleBytes(path: string): number {
+  const node = join(path, NODE_FOLDER);
+  return (existsSync(node) ? readdirSync(node) : []).reduce((sum, name) => {
+    const file = join(node, name, CONTINUOUS_FOLDER, 'continuous.dat');
+    return sum + (existsSync(file) ? statSync(file).size : 0);
+  }, 0);
+}
+
+function* opening(path: string, onDamaged: OnDamagedChunk, signal: AbortSignal | undefined): LongWork<OpenedRecording> {
+  const index = yield* indexing(path);
   const session = readSession(path, index);
-  const gainUvPerBit = session.gainUvPerBit ?? 1;
-  const signals = [...index.stretches.values()]
-    .filter(({ chunks }) => chunks.length > 0)
-    .sort((a, b) => a.started.recording - b.started.recording)
-    .map((stretch) => {
+  const signals: StretchReader[] = [];
+  try {
+    for (const stretch of listStretches(index)) {
       const folder = join(path, NODE_FOLDER, `recording${stretch.started.recording}`, CONTINUOUS_FOLDER);
-      return new StretchReader({ path: join(folder, 'continuous.dat'), stretch, gainUvPerBit, onDamaged });
-    });
+      const file = join(folder, 'continuous.dat');
+      const damaged = onDamaged === 'blind' ? yield* findDamagedChunks(file, stretch) : [];
+      signals.push(new StretchReader({ path: file, stretch, gainUvPerBit: session.gainUvPerBit ?? 1, damaged }));
+    }
+  } catch (error) {
+    for (const reader of signals) reader.close();
+    throw error;
+  }
+  return toOpened({ path, session, index, signals }, signal);
+}
+
+function listStretches({ stretches }: JournalIndex): readonly IndexedStretch[] {
+  return [...stretches.values()]
+    .filter(({ chunks }) => chunks.length > 0)
+    .sort((a, b) => a.started.recording - b.started.recording);
+}
+
+type Found = Pick<OpenedRecording, 'path' | 'session' | 'index' | 'signals'>;
+
+function toOpened({ path, session, index, signals }: Found, signal: AbortSignal | undefined): OpenedRecording {
   let isClosed = false;
+  const readFrames = <T>(name: FrameType, decode: (frame: ScannedFrame) => T): AsyncGenerator<T, void, undefined> =>
+    framesOf({ path, signal, name, decode });
   return {
     path,
     session,
     index,
     signals,
-    ledger: () => readFrames(path, 'ledger', toLedgerRecord),
-    spikes: () => readFrames(path, 'spikes', toSpikes),
-    models: () => readFrames(path, 'model', toModel),
-    events: () => readFrames(path, 'event', toEvent),
-    stimuli: () => readStimuli(path),
+    ledger: () => readFrames('ledger', toLedgerRecord),
+    spikes: () => readFrames('spikes', toSpikes),
+    models: () => readFrames('model', toModel),
+    events: () => readFrames('event', toEvent),
+    stimuli: () => pairStimuli(readFrames('event', toEvent)),
     close: async () => {
       await Promise.resolve();
       if (isClosed) return;
       isClosed = true;
-      for (const signal of signals) signal.close();
+      for (const reader of signals) reader.close();
     },
   };
 }
@@ -93,13 +143,22 @@ function readSession(path: string, { sessionBytes }: JournalIndex): SessionFile 
   return decodeJson(bytes, sessionFileSchema, file);
 }
 
-async function* readFrames<T>(
-  path: string,
-  name: FrameType,
-  decode: (frame: ScannedFrame) => T,
-): AsyncGenerator<T, void, undefined> {
-  await Promise.resolve();
-  for (const item of scanJournal(path)) if (item.type === 'frame' && item.name === name) yield decode(item);
+interface FrameReading<T> {
+  readonly path: string;
+  readonly signal: AbortSignal | undefined;
+  readonly name: FrameType;
+  readonly decode: (frame: ScannedFrame) => T;
+}
+
+/** Frames of one type. Others have their turn in between, also where there are none of them for long. */
+async function* framesOf<T>({ path, signal, name, decode }: FrameReading<T>): AsyncGenerator<T, void, undefined> {
+  const countPiece = createPieceCount();
+  for (const item of scanJournal(path)) {
+    if (item.type === 'frame' && item.name === name) yield decode(item);
+    if (!countPiece(bytesOf(item))) continue;
+    await setImmediate();
+    signal?.throwIfAborted();
+  }
 }
 
 function whereOf({ segment, offset }: ScannedFrame): string {
@@ -141,9 +200,9 @@ const endSchema = z.discriminatedUnion('type', [
   z.looseObject({ type: z.literal('stimulus-dropped'), stimulusId: z.number(), atSample: z.number() }),
 ]);
 
-async function* readStimuli(path: string): AsyncGenerator<RecordedStimulus, void, undefined> {
+async function* pairStimuli(events: AsyncIterable<RecordedEvent>): AsyncGenerator<RecordedStimulus, void, undefined> {
   const waiting = new Map<number, z.infer<typeof scheduledSchema>>();
-  for await (const { event } of readFrames(path, 'event', toEvent)) {
+  for await (const { event } of events) {
     const scheduled = scheduledSchema.safeParse(event);
     if (scheduled.success) waiting.set(scheduled.data.stimulusId, scheduled.data);
     const end = endSchema.safeParse(event);

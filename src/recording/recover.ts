@@ -1,12 +1,13 @@
 import { closeSync, existsSync, ftruncateSync, fsyncSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { Clock } from '../../protocols/clock.js';
 import { MeaError } from '../../protocols/errors.js';
-import { Appender } from './disk/appender.js';
 import type { Disk } from './disk/disk.js';
-import { writeSmallFile } from './disk/write-small-file.js';
-import { indexJournal, type IndexedStretch, type JournalIndex } from './journal/journal-index.js';
+import { writeSmallFile, writingFile } from './disk/write-small-file.js';
+import { indexing, type IndexedStretch, type JournalIndex } from './journal/journal-index.js';
 import { JournalWriter } from './journal/journal-writer.js';
+import { journalBytes } from './journal/scan-journal.js';
+import { carryOut, carryOutInPieces, type LongWork, type PieceOptions } from './long-work.js';
 import { encodeJson, type Recovered } from './journal/payloads.js';
 import { countFrames, describeTtl, sampleNumbersOf } from './raw/derived-columns.js';
 import { isSameFile } from './disk/is-same-file.js';
@@ -44,11 +45,32 @@ const COPY_BYTES = 2 ** 20;
  * @throws MeaError `missing` for a folder without a journal; `exists` while another process writes it; `bad-format` for a
  *   recording of a newer version; `storage` where the disk refuses
  */
-export function recoverRecording(
+export function recoverRecording(path: string, options: RecoveryOptions): Recovery {
+  return carryOut(recovering(path, options));
+}
+
+/**
+ * The same, with turns for everybody else in between. One that is given up leaves a recording that a second one mends.
+ *
+ * @throws besides, the signal's reason
+ */
+export function recoverInPieces(
   path: string,
-  { disk, clock }: { readonly disk: Disk; readonly clock: Pick<Clock, 'wallMs'> },
-): Recovery {
-  const found = indexJournal(path);
+  { signal, onProgress, ...options }: RecoveryOptions & Omit<PieceOptions, 'totalBytes'>,
+): Promise<Recovery> {
+  // The journal is read for what is in it, for the files that tell of stimuli, and when it is mended.
+  const totalBytes = 3 * journalBytes(path);
+  return carryOutInPieces(recovering(path, options), { signal, onProgress, totalBytes });
+}
+
+/** What a recovery writes with. */
+export interface RecoveryOptions {
+  readonly disk: Disk;
+  readonly clock: Pick<Clock, 'wallMs'>;
+}
+
+function* recovering(path: string, { disk, clock }: RecoveryOptions): LongWork<Recovery> {
+  const found = yield* indexing(path);
   if (found.next.segment === 0) {
     throw new MeaError('missing', { what: 'No recording here', wanted: 'a folder with a journal', where: path });
   }
@@ -62,19 +84,15 @@ export function recoverRecording(
   if (found.end !== 'open') return { outcome: 'whole', index: found, actions: [], lostSeconds: 0 };
   const actions: string[] = [];
   const mending: Mending = { disk, actions };
-  const looseBytes = setLooseEndAside(disk, found, actions);
-  const index = looseBytes > 0 ? indexJournal(path) : found;
+  const looseBytes = yield* setLooseEndAside(disk, found, actions);
+  const index = looseBytes > 0 ? yield* indexing(path) : found;
   restoreSmall(mending, join(path, 'session.json'), index.sessionBytes);
   restoreSmall(mending, join(path, 'probe.json'), index.probeBytes);
-  const lost = { bytes: 0, seconds: 0 };
-  const ttl = describeTtl(path, index.stretches);
+  const ttl = yield* describeTtl(path, index.stretches);
   for (const [recording, stretch] of index.stretches) {
     const folder = join(path, NODE_FOLDER, `recording${recording}`);
     if (!existsSync(join(folder, CONTINUOUS_FOLDER))) continue;
-    const { bytes, seconds } = setAside(mending, folder, stretch);
-    lost.bytes += bytes;
-    lost.seconds += seconds;
-    restoreNumbers(mending, join(folder, CONTINUOUS_FOLDER, 'sample_numbers.npy'), {
+    yield* restoreNumbers(mending, join(folder, CONTINUOUS_FOLDER, 'sample_numbers.npy'), {
       stretch,
       isSparse: index.session?.raw === 'stimuli',
     });
@@ -85,6 +103,13 @@ export function recoverRecording(
     }
     const structure = structureTextOf(index, stretch);
     if (structure !== undefined) restoreSmall(mending, join(folder, 'structure.oebin'), Buffer.from(structure));
+  }
+  // At last, so that one who gives up before has not set aside what nobody will count.
+  const lost = { bytes: 0, seconds: 0 };
+  for (const [recording, stretch] of index.stretches) {
+    const { bytes, seconds } = yield* setAside(mending, join(path, NODE_FOLDER, `recording${recording}`), stretch);
+    lost.bytes += bytes;
+    lost.seconds += seconds;
   }
   if (existsSync(join(path, 'reserve.bin'))) disk.remove(join(path, 'reserve.bin'));
   const torn = index.damage.reduce((sum, { from, to }) => sum + to - from, 0);
@@ -105,7 +130,7 @@ export function recoverRecording(
   }
   if (torn > 0) actions.push(`${torn} bytes of the journal are no whole record and are passed over`);
   if (missing > 0) actions.push(`${missing} records of the journal are missing`);
-  return { outcome: 'recovered', index: indexJournal(path), actions, lostSeconds: lost.seconds };
+  return { outcome: 'recovered', index: yield* indexing(path), actions, lostSeconds: lost.seconds };
 }
 
 /** Text of a stretch's structure.oebin; undefined where the journal has lost what it is made from. */
@@ -128,32 +153,32 @@ function restoreSmall({ disk, actions }: Mending, path: string, bytes: Uint8Arra
 }
 
 /** As `restoreSmall`, piece by piece: with a number for each frame it is as long as a channel. */
-function restoreNumbers(
+function* restoreNumbers(
   { disk, actions }: Mending,
   path: string,
   { stretch, isSparse }: { readonly stretch: IndexedStretch; readonly isSparse: boolean },
-): void {
-  if (isSameFile(path, sampleNumbersOf(stretch, isSparse))) return;
-  writeSmallFile(disk, path, sampleNumbersOf(stretch, isSparse));
+): LongWork<void> {
+  if (yield* isSameFile(path, sampleNumbersOf(stretch, isSparse))) return;
+  yield* writingFile(disk, path, sampleNumbersOf(stretch, isSparse));
   actions.push(`${path} was written anew from the journal`);
 }
 
 /** Takes what stands after the last record that is whole, and was never promised, out of the journal. */
-function setLooseEndAside(disk: Disk, { looseEnd }: JournalIndex, actions: string[]): number {
+function* setLooseEndAside(disk: Disk, { looseEnd }: JournalIndex, actions: string[]): LongWork<number> {
   if (looseEnd === undefined) return 0;
   const { segment, offset } = looseEnd;
   const { size } = statSync(segment);
-  moveTail(disk, { path: segment, from: offset, to: size, aside: `${segment}.unverified` });
+  yield* moveTail(disk, { path: segment, from: offset, to: size, aside: `${segment}.unverified` });
   actions.push(`${size - offset} bytes at the end of ${segment}, never promised to be safe, were moved beside it`);
   return size - offset;
 }
 
 /** Takes samples after the last one that is vouched for out of continuous.dat, into a file beside it. */
-function setAside(
+function* setAside(
   { disk, actions }: Mending,
   folder: string,
   { started, chunks }: IndexedStretch,
-): { readonly bytes: number; readonly seconds: number } {
+): LongWork<{ readonly bytes: number; readonly seconds: number }> {
   const path = join(folder, CONTINUOUS_FOLDER, 'continuous.dat');
   if (!existsSync(path)) return { bytes: 0, seconds: 0 };
   const frameBytes = started.channels * 2;
@@ -165,7 +190,7 @@ function setAside(
     return { bytes: 0, seconds: short };
   }
   const aside = join(folder, CONTINUOUS_FOLDER, SET_ASIDE);
-  moveTail(disk, { path, from: vouched, to: size, aside });
+  yield* moveTail(disk, { path, from: vouched, to: size, aside });
   const seconds = (size - vouched) / frameBytes / started.sampleRateHz;
   actions.push(`${seconds.toFixed(2)} s that nobody vouches for were moved from ${path} to ${SET_ASIDE}`);
   return { bytes: size - vouched, seconds };
@@ -179,18 +204,28 @@ interface Tail {
 }
 
 /** Copies the end of a file into another, which is forced to the disk, and cuts it off. */
-function moveTail(disk: Disk, { path, from, to, aside }: Tail): void {
+function* moveTail(disk: Disk, { path, from, to, aside }: Tail): LongWork<void> {
+  const refused = (cause: unknown): MeaError => storageError('Cannot set aside what nobody vouches for', path, cause);
+  const fd = attempt(() => openSync(path, 'r+'), refused);
   try {
-    const fd = openSync(path, 'r+');
-    try {
-      copyTail(disk, fd, { from, to, aside: freeName(aside) });
+    const copy = freeName(aside);
+    const pieces = piecesOf(fd, { from, to });
+    yield* writingFile(disk, copy, pieces);
+    // Its copy has a name that lasts.
+    attempt(() => {
       ftruncateSync(fd, from);
       fsyncSync(fd);
-    } finally {
-      closeSync(fd);
-    }
+    }, refused);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function attempt<T>(call: () => T, refused: (cause: unknown) => MeaError): T {
+  try {
+    return call();
   } catch (cause) {
-    throw storageError('Cannot set aside what nobody vouches for', path, cause);
+    throw refused(cause);
   }
 }
 
@@ -201,27 +236,12 @@ function freeName(path: string): string {
   return name;
 }
 
-function copyTail(
-  disk: Disk,
-  fd: number,
-  { from, to, aside }: { readonly from: number; readonly to: number; readonly aside: string },
-): void {
-  const temporary = `${aside}.tmp`;
-  if (existsSync(temporary)) disk.remove(temporary);
-  const copy = new Appender(disk.create(temporary));
-  try {
-    const piece = Buffer.alloc(COPY_BYTES);
-    for (let at = from; at < to;) {
-      const count = readSync(fd, piece, 0, Math.min(piece.length, to - at), at);
-      if (count === 0) break;
-      copy.append(piece.subarray(0, count));
-      at += count;
-    }
-    copy.sync();
-  } finally {
-    copy.close();
+function* piecesOf(fd: number, { from, to }: Pick<Tail, 'from' | 'to'>): Generator<Uint8Array> {
+  const piece = Buffer.alloc(COPY_BYTES);
+  for (let at = from; at < to;) {
+    const count = readSync(fd, piece, 0, Math.min(piece.length, to - at), at);
+    if (count === 0) return;
+    yield piece.subarray(0, count);
+    at += count;
   }
-  disk.rename(temporary, aside);
-  // Before its source is cut.
-  disk.syncFolder(dirname(aside));
 }

@@ -1,10 +1,13 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { indexJournal, type IndexedStretch, type JournalIndex } from './journal/journal-index.js';
+import { indexing, type IndexedStretch, type JournalIndex } from './journal/journal-index.js';
 import { countFrames, describeTtl, sampleNumbersOf } from './raw/derived-columns.js';
+import { journalBytes } from './journal/scan-journal.js';
+import { carryOut, carryOutInPieces, type LongWork, type PieceOptions } from './long-work.js';
+import { sampleBytes } from './open-recording.js';
 import { structureTextOf } from './recover.js';
 import { isSameFile } from './disk/is-same-file.js';
-import { StretchReader } from './raw/stretch-reader.js';
+import { findDamagedChunks } from './raw/damaged-chunks.js';
 import { CONTINUOUS_FOLDER, NODE_FOLDER, TTL_FOLDER } from './raw/structure-oebin.js';
 import { findDamagedStates } from './source-state.js';
 import { runFolder } from './run-folder.js';
@@ -31,11 +34,20 @@ export interface Verification {
  * Holds everything in a recording's folder against its checksums, and files that follow from the journal against it. Reads
  * all, and writes nothing.
  *
- * @param onProgress is told which share of the raw samples is done
  * @throws MeaError `bad-format` for a recording of a newer version; `storage` where the disk refuses
  */
-export function verifyRecording(path: string, onProgress: (share: number) => void = () => undefined): Verification {
-  const index = indexJournal(path);
+export function verifyRecording(path: string): Verification {
+  return carryOut(verifying(path));
+}
+
+/** The same, with turns for everybody else in between. @throws besides, the signal's reason */
+export function verifyInPieces(path: string, options: Omit<PieceOptions, 'totalBytes'>): Promise<Verification> {
+  // The journal is read once more for the files that tell of stimuli.
+  return carryOutInPieces(verifying(path), { ...options, totalBytes: 2 * journalBytes(path) + sampleBytes(path) });
+}
+
+function* verifying(path: string): LongWork<Verification> {
+  const index = yield* indexing(path);
   const problems: Problem[] = [];
   const remarks: string[] = [];
   index.damage.forEach(({ segment, from, to }, i) => {
@@ -66,34 +78,28 @@ export function verifyRecording(path: string, onProgress: (share: number) => voi
       what: `its writer lost ${index.lost.events} events and ${index.lost.samples} samples of each channel`,
     });
   }
-  compare(join(path, 'session.json'), index.sessionBytes, problems);
-  compare(join(path, 'probe.json'), index.probeBytes, problems);
+  yield* compare(join(path, 'session.json'), index.sessionBytes, problems);
+  yield* compare(join(path, 'probe.json'), index.probeBytes, problems);
   for (const file of findDamagedStates(runFolder(path).state)) {
     problems.push({ file, what: 'it is no state that was saved whole (the other of the two is used)' });
   }
-  const raw = verifyRaw(path, index, { problems, onProgress });
+  const raw = yield* verifyRaw(path, index, problems);
   return { index, problems, remarks, ...raw };
 }
 
-interface RawChecks {
-  readonly problems: Problem[];
-  readonly onProgress: (share: number) => void;
-}
-
-function verifyRaw(
+function* verifyRaw(
   path: string,
   index: JournalIndex,
-  { problems, onProgress }: RawChecks,
-): Pick<Verification, 'chunks' | 'rawSeconds' | 'damagedSeconds'> {
-  const ttl = index.stretches.size > 0 ? describeTtl(path, index.stretches) : undefined;
+  problems: Problem[],
+): LongWork<Pick<Verification, 'chunks' | 'rawSeconds' | 'damagedSeconds'>> {
+  const ttl = index.stretches.size > 0 ? yield* describeTtl(path, index.stretches) : undefined;
   let chunks = 0;
   let rawSeconds = 0;
   let damagedSeconds = 0;
-  let done = 0;
   for (const [recording, stretch] of index.stretches) {
     const folder = join(path, NODE_FOLDER, `recording${recording}`);
     const { sampleRateHz } = stretch.started;
-    const { sound, bad } = verifyStretch(folder, stretch, problems);
+    const { sound, bad } = yield* verifyStretch(folder, stretch, problems);
     chunks += sound + bad.length;
     rawSeconds += stretch.chunks.reduce((sum, { frames }) => sum + frames, 0) / sampleRateHz;
     for (const { firstFrame, frames } of bad) {
@@ -106,23 +112,21 @@ function verifyRaw(
       });
     }
     const structure = structureTextOf(index, stretch);
-    if (structure !== undefined) compare(join(folder, 'structure.oebin'), Buffer.from(structure), problems);
+    if (structure !== undefined) yield* compare(join(folder, 'structure.oebin'), Buffer.from(structure), problems);
     const numbers = sampleNumbersOf(stretch, index.session?.raw === 'stimuli');
-    compare(join(folder, CONTINUOUS_FOLDER, 'sample_numbers.npy'), numbers, problems);
+    yield* compare(join(folder, CONTINUOUS_FOLDER, 'sample_numbers.npy'), numbers, problems);
     for (const [name, bytes] of Object.entries(ttl?.get(recording) ?? {})) {
-      compare(join(folder, TTL_FOLDER, name), bytes, problems);
+      yield* compare(join(folder, TTL_FOLDER, name), bytes, problems);
     }
-    done += 1;
-    onProgress(done / index.stretches.size);
   }
   return { chunks, rawSeconds, damagedSeconds };
 }
 
-function verifyStretch(
+function* verifyStretch(
   folder: string,
   stretch: IndexedStretch,
   problems: Problem[],
-): { readonly sound: number; readonly bad: readonly IndexedStretch['chunks'][number][] } {
+): LongWork<{ readonly sound: number; readonly bad: readonly IndexedStretch['chunks'][number][] }> {
   const path = join(folder, CONTINUOUS_FOLDER, 'continuous.dat');
   if (!existsSync(path)) {
     if (stretch.chunks.length > 0) problems.push({ file: path, what: 'it is not there' });
@@ -132,15 +136,18 @@ function verifyStretch(
   const told = frameBytes * countFrames(stretch.chunks);
   const { size } = statSync(path);
   if (size > told) problems.push({ file: path, what: `${size - told} bytes at its end are vouched for by no record` });
-  const reader = new StretchReader({ path, stretch, gainUvPerBit: 1, onDamaged: 'blind' });
-  reader.close();
-  return { sound: stretch.chunks.length - reader.damaged.length, bad: reader.damaged };
+  const bad = yield* findDamagedChunks(path, stretch);
+  return { sound: stretch.chunks.length - bad.length, bad };
 }
 
-function compare(file: string, wanted: Uint8Array | Iterable<Uint8Array> | undefined, problems: Problem[]): void {
+function* compare(
+  file: string,
+  wanted: Uint8Array | Iterable<Uint8Array> | undefined,
+  problems: Problem[],
+): LongWork<void> {
   if (wanted === undefined) return;
   if (!existsSync(file)) problems.push({ file, what: 'it is not there' });
-  else if (!isSameFile(file, wanted instanceof Uint8Array ? [wanted] : wanted)) {
+  else if (!(yield* isSameFile(file, wanted instanceof Uint8Array ? [wanted] : wanted))) {
     problems.push({ file, what: 'it is not what the journal says it was' });
   }
 }

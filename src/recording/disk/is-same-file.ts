@@ -1,12 +1,14 @@
 import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs';
+import type { LongWork } from '../long-work.js';
 
 /** True for a file that holds these bytes and no others. They are held against it piece by piece. */
-export function isSameFile(path: string, pieces: Iterable<Uint8Array>): boolean {
+export function* isSameFile(path: string, pieces: Iterable<Uint8Array>): LongWork<boolean> {
   if (!existsSync(path)) return false;
   const fd = openSync(path, 'r');
   try {
     let at = 0;
     for (const piece of pieces) {
+      yield piece.length;
       if (!isSameAt(fd, piece, at)) return false;
       at += piece.length;
     }

@@ -1,4 +1,5 @@
 import { dirname } from 'node:path';
+import { carryOut, type LongWork } from '../long-work.js';
 import { storageError } from '../write-all.js';
 import { Appender } from './appender.js';
 import type { Disk, DiskFile } from './disk.js';
@@ -7,15 +8,25 @@ import type { Disk, DiskFile } from './disk.js';
  * Writes a small file so that its name always stands for a whole one: beside it, to the disk, renamed, and the folder to
  * the disk.
  *
- * @param bytes all of them, or piece by piece
  * @throws MeaError `storage`; what was there before is still there
  */
-export function writeSmallFile(disk: Disk, path: string, bytes: Uint8Array | Iterable<Uint8Array>): void {
+export function writeSmallFile(disk: Disk, path: string, bytes: Uint8Array): void {
+  carryOut(writingFile(disk, path, [bytes]));
+}
+
+/** The same for a file that is long, piece by piece; one that is given up leaves nothing behind. */
+export function* writingFile(disk: Disk, path: string, pieces: Iterable<Uint8Array>): LongWork<void> {
   const temporary = `${path}.tmp`;
+  let isPaused = false;
   try {
     const file = new Appender(createAnew(disk, temporary));
     try {
-      for (const piece of bytes instanceof Uint8Array ? [bytes] : bytes) file.append(piece);
+      for (const piece of pieces) {
+        file.append(piece);
+        isPaused = true;
+        yield piece.length;
+        isPaused = false;
+      }
       file.sync();
     } finally {
       file.close();
@@ -28,7 +39,7 @@ export function writeSmallFile(disk: Disk, path: string, bytes: Uint8Array | Ite
     } catch {
       // It was not made, or the disk is gone: the first error says more.
     }
-    throw storageError('Cannot write', path, cause);
+    throw isPaused ? cause : storageError('Cannot write', path, cause);
   }
 }
 

@@ -50,7 +50,7 @@ function record(folder: string, raw: RawPolicy): void {
 async function checkSignals(raw: RawPolicy): Promise<number[][]> {
   const folder = `${root}/${raw}`;
   record(folder, raw);
-  const opened = openForExport(folder);
+  const opened = await openForExport(folder, 'refuse', { signal: new AbortController().signal });
   const found: number[][] = [];
   for (const reader of opened.signals) {
     const { firstSample, frames } = reader.signal;

@@ -2,17 +2,20 @@ import { MeaError } from '../../../protocols/errors.js';
 import type { BlockReader, SampleSpan } from '../../../protocols/recording/block-reader.js';
 import { sampleIndex } from '../../../protocols/units.js';
 import type { IndexedStretch } from '../journal/journal-index.js';
-import { openRecording, type OpenedRecording } from '../open-recording.js';
-import type { OnDamagedChunk } from '../raw/stretch-reader.js';
+import { openRecordingInPieces, type OnDamagedChunk, type OpenedRecording } from '../open-recording.js';
 
 /**
  * Opens a recording so that the samples of each signal follow each other on the recorder's clock. Where raw samples were kept
  * around stimuli alone, the windows lie one behind the other in a file: each becomes a signal of its own.
  *
- * @throws MeaError as `openRecording`
+ * @throws MeaError as `openRecordingInPieces`
  */
-export function openForExport(path: string, onDamaged: OnDamagedChunk = 'refuse'): OpenedForExport {
-  const opened = openRecording(path, onDamaged);
+export async function openForExport(
+  path: string,
+  onDamaged: OnDamagedChunk,
+  options: Parameters<typeof openRecordingInPieces>[2],
+): Promise<OpenedForExport> {
+  const opened = await openRecordingInPieces(path, onDamaged, options);
   if (opened.session.raw !== 'stimuli') return opened;
   const signals = opened.signals.flatMap((reader): readonly BlockReader[] => {
     const stretch = [...opened.index.stretches].find(([recording]) => reader.signal.name === `recording${recording}`);

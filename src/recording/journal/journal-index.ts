@@ -20,8 +20,10 @@ import {
   type SyncMark,
 } from './payloads.js';
 import type { FrameType } from './frame.js';
+import { carryOut, type LongWork } from '../long-work.js';
 import { OVERRUN, RAW_STOPPED } from '../raw/stretch-ends.js';
 import {
+  bytesOf,
   listSegments,
   scanJournal,
   segmentNumber,
@@ -82,8 +84,16 @@ export interface JournalIndex {
  * @throws MeaError `bad-format` for a record that is whole and makes no sense, or is of a newer version
  */
 export function indexJournal(folder: string): JournalIndex {
+  return carryOut(indexing(folder));
+}
+
+/** The same, piece by piece. */
+export function* indexing(folder: string): LongWork<JournalIndex> {
   const builder = new IndexBuilder();
-  for (const item of scanJournal(folder)) builder.take(item);
+  for (const item of scanJournal(folder)) {
+    builder.take(item);
+    yield bytesOf(item);
+  }
   return builder.finish(folder);
 }
 

@@ -1,7 +1,15 @@
 import { closeSync, existsSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { MeaError } from '../../../protocols/errors.js';
-import { FRAME_MAGIC, FRAME_VERSION, frameTypeOf, parseFrame, type FrameType, type ParsedFrame } from './frame.js';
+import {
+  FRAME_BYTES,
+  FRAME_MAGIC,
+  FRAME_VERSION,
+  frameTypeOf,
+  parseFrame,
+  type FrameType,
+  type ParsedFrame,
+} from './frame.js';
 
 /** A frame in its place. */
 export interface ScannedFrame {
@@ -47,6 +55,17 @@ export function listSegments(folder: string): readonly string[] {
     .filter((name) => SEGMENT.test(name))
     .sort((a, b) => segmentNumber(a) - segmentNumber(b))
     .map((name) => join(folder, name));
+}
+
+/** Bytes of all segments. */
+export function journalBytes(folder: string): number {
+  return listSegments(folder).reduce((sum, segment) => sum + statSync(segment).size, 0);
+}
+
+/** Bytes that an item took in its segment. */
+export function bytesOf(item: JournalItem): number {
+  if (item.type === 'frame') return FRAME_BYTES + item.payload.length;
+  return item.type === 'damage' ? item.to - item.from : 0;
 }
 
 /** Number of a segment by its path. */

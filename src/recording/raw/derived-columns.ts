@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import type { IndexedStretch } from '../journal/journal-index.js';
 import { decodeJson, eventSchema } from '../journal/payloads.js';
-import { scanJournal } from '../journal/scan-journal.js';
+import { bytesOf, scanJournal } from '../journal/scan-journal.js';
+import type { LongWork } from '../long-work.js';
 import { endsStretch, RAW_STOPPED } from './stretch-ends.js';
 import { encodeNpyHeader, encodeNpyValues } from './npy-column.js';
 import { columnOf, encodeTtl, startEdges, stimulusEdges, type TtlFiles } from './ttl-files.js';
@@ -44,16 +45,17 @@ export function countFrames(chunks: IndexedStretch['chunks']): number {
 }
 
 /** (recording) names and bytes of the files that tell of its stimuli. */
-export function describeTtl(
+export function* describeTtl(
   folder: string,
   stretches: ReadonlyMap<number, IndexedStretch>,
-): ReadonlyMap<number, TtlFiles> {
+): LongWork<ReadonlyMap<number, TtlFiles>> {
   const lengths = new Map<number, number>();
   const edges = new Map(
     [...stretches].map(([recording, { started }]) => [recording, [...startEdges(started.firstSample)]]),
   );
   let isOpen = false;
   for (const item of scanJournal(folder)) {
+    yield bytesOf(item);
     if (item.type === 'frame' && item.name === 'recording-started') isOpen = true;
     // Another writer goes on after it.
     if (item.type === 'frame' && (item.name === 'recovered' || item.name === 'clean-stop')) isOpen = false;

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, read, readSync } from 'node:fs';
+import { closeSync, fstatSync, read } from 'node:fs';
 import { promisify } from 'node:util';
 import { MeaError } from '../../../protocols/errors.js';
 import { crc32c } from '../../../protocols/mea-link/crc32c.js';
@@ -6,9 +6,7 @@ import type { BlockReader, FrameBlock, RecordedSignal } from '../../../protocols
 import { hertz, sampleIndex } from '../../../protocols/units.js';
 import type { IndexedStretch } from '../journal/journal-index.js';
 import type { RawChunk } from '../journal/payloads.js';
-
-/** What is done with a chunk whose samples are not those that were written. */
-export type OnDamagedChunk = 'refuse' | 'blind';
+import { openSamples } from './damaged-chunks.js';
 
 const readLater = promisify(read);
 
@@ -27,13 +25,14 @@ export interface StretchReaderOptions {
   readonly path: string;
   readonly stretch: IndexedStretch;
   readonly gainUvPerBit: number;
-  readonly onDamaged: OnDamagedChunk;
+  /** Chunks that are read as blind; see `findDamagedChunks`. */
+  readonly damaged: readonly RawChunk[];
 }
 
 /**
- * Samples of a stretch, as they were written: each chunk is held against its checksum before any of it is given out. With
- * `blind` all of them are at the beginning, and those that are damaged read as zeros within `signal.blind`. So do those
- * between windows around stimuli, which were not kept: a frame always stands for the sample of its number.
+ * Samples of a stretch, as they were written: each chunk is held against its checksum before any of it is given out. Those
+ * that are known to be damaged read as zeros within `signal.blind`. So do those between windows around stimuli, which were
+ * not kept: a frame always stands for the sample of its number.
  */
 export class StretchReader implements BlockReader {
   readonly signal: RecordedSignal;
@@ -41,24 +40,20 @@ export class StretchReader implements BlockReader {
   readonly #chunks: readonly PlacedChunk[];
   readonly #frameBytes: number;
   readonly #fd: number;
-  readonly #damaged = new Set<RawChunk>();
+  readonly #damaged: ReadonlySet<RawChunk>;
   /** The chunk that was looked at last. */
   #cache: { readonly chunk: RawChunk; readonly bytes: Buffer } | undefined;
 
-  /** @throws MeaError `storage` for a file that cannot be opened */
-  constructor({ path, stretch, gainUvPerBit, onDamaged }: StretchReaderOptions) {
+  /** @throws MeaError `missing` for a file that cannot be opened */
+  constructor({ path, stretch, gainUvPerBit, damaged }: StretchReaderOptions) {
     const { started, chunks, gaps } = stretch;
     this.#path = path;
     this.#chunks = [...chunks]
       .sort((a, b) => a.firstFrame - b.firstFrame)
       .map((chunk) => ({ chunk, place: chunk.firstSample - started.firstSample }));
     this.#frameBytes = started.channels * 2;
-    try {
-      this.#fd = openSync(path, 'r');
-    } catch (cause) {
-      throw new MeaError('missing', { what: 'The raw samples are not there', where: path }, { cause });
-    }
-    if (onDamaged === 'blind') for (const { chunk } of this.#chunks) if (!this.#check(chunk)) this.#damaged.add(chunk);
+    this.#damaged = new Set(damaged);
+    this.#fd = openSamples(path);
     const last = this.#chunks.at(-1);
     const filled = gaps.filter(({ how }) => how === 'filled');
     this.signal = {
@@ -83,11 +78,6 @@ export class StretchReader implements BlockReader {
         to: sampleIndex(started.firstSample + to),
       })),
     };
-  }
-
-  /** Chunks whose samples are not what was written. */
-  get damaged(): readonly RawChunk[] {
-    return [...this.#damaged];
   }
 
   async readBlock(first: number, frames: number): Promise<Int16Block> {
@@ -172,18 +162,6 @@ export class StretchReader implements BlockReader {
       });
     }
     return bytes;
-  }
-
-  #check(chunk: RawChunk): boolean {
-    const bytes = this.#allocate(chunk);
-    if (bytes === undefined) return false;
-    const position = this.#positionOf(chunk);
-    for (let at = 0; at < bytes.length;) {
-      const count = readSync(this.#fd, bytes, at, bytes.length - at, position + at);
-      if (count === 0) return false;
-      at += count;
-    }
-    return crc32c(bytes) === chunk.crc;
   }
 
   /** Reads a chunk, while this thread does something else. @returns false where the file ends before */
