@@ -66,7 +66,7 @@ export interface RigDevice {
    * over the next link when the present one is gone. The device disarms by itself without heartbeats anyhow.
    */
   abort(): Promise<void>;
-  /** Fills a pattern slot. @throws MeaError `refused` also for a pattern that did not pass the gate */
+  /** Fills a pattern slot, unless it holds the same already. @throws MeaError `refused` also for a pattern that did not pass the gate */
   upload(pattern: CheckedPattern, signal?: AbortSignal): Promise<void>;
   /**
    * Schedules a stimulus, after filling its pattern slot where that holds another pattern. A refusal is a result.

@@ -169,6 +169,96 @@ describe('a rig that cannot be', () => {
   });
 });
 
+/** What a source asks of its rig about patterns, in order: slots that are filled, and slots whose pattern is delivered. */
+function watchSlots(
+  asked: string[],
+  { slots, ruleSlots = [] }: { slots?: number; ruleSlots?: readonly number[] } = {},
+) {
+  return ({ capabilities, ...rig }: VirtualRig): SignalRig => ({
+    ...rig,
+    ruleSlots,
+    capabilities: {
+      ...capabilities,
+      stimulation: { ...capabilities.stimulation!, ...(slots !== undefined && { slots }) },
+    },
+    upload: (pattern) => {
+      asked.push(`fill ${pattern.slot}`);
+      return rig.upload(pattern);
+    },
+    schedule: (stimulus) => {
+      asked.push(`deliver ${stimulus.pattern.slot}`);
+      return rig.schedule(stimulus);
+    },
+  });
+}
+
+describe('the patterns of a session', () => {
+  it('are in slots of their own before its first trial, and still there in the next session', async () => {
+    const asked: string[] = [];
+    const { source } = await open({ change: watchSlots(asked) });
+    const requests = requestsFor(source);
+    const patterns = new Set(requests.map(({ inputs }) => inputs.join('')));
+    const first = await carryOut(source, requests);
+    const filled = asked.filter((word) => word.startsWith('fill'));
+    // Each once, all of them ahead, each into another slot.
+    expect(patterns.size).toBeGreaterThan(10);
+    expect(asked.slice(0, patterns.size)).toEqual(filled);
+    expect(new Set(filled).size).toBe(patterns.size);
+    // The same slot for the same pattern.
+    const delivered = asked.filter((word) => word.startsWith('deliver'));
+    expect(new Set(requests.map(({ inputs }, k) => `${inputs.join('')} ${delivered[k]}`)).size).toBe(patterns.size);
+    await source.rest(seconds(60));
+    asked.length = 0;
+    await carryOut(source, requestsFor(source, TRIALS, 1));
+    expect(asked).toEqual(delivered);
+    await source.close();
+    expect(first).toHaveLength(TRIALS);
+  });
+
+  it('take turns where there are more of them than slots, and the trials are the same to the bit', async () => {
+    const runs: TrialResponse[][] = [];
+    const logs: string[][] = [];
+    for (const slots of [64, 2, 3]) {
+      const asked: string[] = [];
+      const { source } = await open({ change: watchSlots(asked, { slots }) });
+      const before = await carryOut(source, requestsFor(source, 8));
+      await source.rest(seconds(60));
+      runs.push([...before, ...(await carryOut(source, requestsFor(source, 8, 1)))]);
+      logs.push(asked);
+      await source.close();
+    }
+    expect(runs[0]!.some(({ counts }) => counts.some((count) => count > 0))).toBe(true);
+    expect(runs.slice(1)).toEqual([runs[0], runs[0]]);
+    const numbersIn = (log: string[]): Set<string | undefined> => new Set(log.map((word) => word.split(' ')[1]));
+    expect(numbersIn(logs[1]!)).toEqual(new Set(['0', '1']));
+    expect(numbersIn(logs[2]!)).toEqual(new Set(['0', '1', '2']));
+  });
+
+  it('are kept out of the slots of rules', async () => {
+    const asked: string[] = [];
+    const { source } = await open({ change: watchSlots(asked, { slots: 5, ruleSlots: [0, 3] }) });
+    await carryOut(source, requestsFor(source, 6));
+    await source.close();
+    expect(new Set(asked.map((word) => word.split(' ')[1]))).toEqual(new Set(['1', '2', '4']));
+  });
+
+  it('that cannot be filled ahead are filled by their trials', async () => {
+    const runs: TrialResponse[][] = [];
+    for (const fails of [false, true]) {
+      const { source } = await open({
+        change: (rig) => ({
+          ...rig,
+          upload: (pattern) => (fails ? Promise.reject(new Error('no')) : rig.upload(pattern)),
+        }),
+      });
+      runs.push(await carryOut(source, requestsFor(source, 6)));
+      await source.close();
+    }
+    expect(runs[1]).toEqual(runs[0]);
+    expect(runs[0]!.every(({ delivery }) => delivery === 'delivered' || delivery === 'nothing-as-asked')).toBe(true);
+  });
+});
+
 describe('trials on a rig, from voltages', () => {
   it('are delivered at the samples asked for, and counted from what the electrodes show', async () => {
     const { source, truth } = await open();

@@ -124,8 +124,10 @@ export class StimulationControl {
   /** See `RigDevice.upload`. */
   async upload(pattern: CheckedPattern, signal?: AbortSignal): Promise<void> {
     assertChecked(isCheckedPattern(pattern), 'pattern');
-    const result = await this.#inTurn(() => this.#upload(pattern, signal));
-    expectReply('upload-pattern', result, 'done');
+    await this.#inTurn(async () => {
+      if (this.#slots.get(pattern.slot) === describePulses(pattern)) return;
+      expectReply('upload-pattern', await this.#upload(pattern, signal), 'done');
+    });
   }
 
   /** See `RigDevice.stimulate`. */

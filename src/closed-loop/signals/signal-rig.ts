@@ -3,6 +3,7 @@ import type { AcquisitionEndResult } from '../../../drivers/mea-link/acquisition
 import type { Configured, DeviceConfiguration } from '../../../drivers/rig-device.js';
 import type { ArmRequest } from '../../../drivers/mea-link/stimulation-control.js';
 import type { Capabilities } from '../../../protocols/mea-link/messages.js';
+import type { StimPattern } from '../../../protocols/stimulation/stim-pattern.js';
 import type { StageLatencies } from '../../../protocols/trial.js';
 import type { SampleIndex } from '../../../protocols/units.js';
 import type { RigEvent } from '../../pipeline/events/rig-event.js';
@@ -15,6 +16,8 @@ import type { StimulusRequest } from '../../pipeline/worker/rig-messages.js';
  */
 export interface SignalRig {
   readonly capabilities: Capabilities;
+  /** Pattern slots that belong to rules. */
+  readonly ruleSlots: readonly number[];
   /** All that happens, in one order; errors with what ended it. */
   readonly events$: Observable<RigEvent>;
   configure(configuration: DeviceConfiguration): Promise<Configured>;
@@ -24,6 +27,8 @@ export interface SignalRig {
   stop(): Promise<AcquisitionEndResult>;
   /** Acquisition pauses: the sample counter jumps by so many samples. */
   rest(durationSamples: number): Promise<void>;
+  /** Gate, then device: fills a pattern slot ahead of its stimuli. Slots of rules are refused. */
+  upload(pattern: StimPattern): Promise<void>;
   /** Gate, then device. */
   schedule(stimulus: StimulusRequest): Promise<StimulusOutcome>;
   /** The turn of the main loop was made: without it the device does not stay armed. */

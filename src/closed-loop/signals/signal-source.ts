@@ -23,6 +23,7 @@ import {
 import type { RigEvent, RigStimulusRefused } from '../../pipeline/events/rig-event.js';
 import type { DeliveryDoubt } from '../../pipeline/trials/delivery-judge.js';
 import { toTrialResponse, type WindowedResponse } from '../../pipeline/trials/windowed-response.js';
+import { PatternSlots } from './pattern-slots.js';
 import type { SignalRig } from './signal-rig.js';
 
 /** A balanced pulse of two phases, the negative one first. */
@@ -48,8 +49,10 @@ export interface SignalSourceOptions {
 const LEAD_MS = 200;
 /** From the end of a rest to the first trial: filters swing in, and the baseline window is seen. */
 const AFTER_REST_MS = 500;
-/** Pattern slots that trials take in turns: the next one is filled while the last still waits. */
-const SLOTS_IN_TURNS = 2;
+/** The next pattern is uploaded while the last still waits. */
+const MIN_SLOTS = 2;
+/** A pattern is uploaded ahead where there is so much time for it. */
+const UPLOAD_MS = 50;
 /** Responses that nobody waits for yet: trials come one after the other, more are of stimuli of somebody else. */
 const MAX_EARLY = 16;
 
@@ -71,6 +74,16 @@ export async function openSignalSource(rig: SignalRig, options: SignalSourceOpti
   return source;
 }
 
+/** A trial to come, and its pattern as text. */
+interface ComingTrial extends TrialRequest {
+  readonly pattern: string;
+}
+
+interface PreloadEnd {
+  readonly until: number;
+  readonly signal: AbortSignal;
+}
+
 /** Trials on a rig, one after the other. A class because responses come while nobody has asked for them yet. */
 class SignalSource implements DetectingSource {
   readonly description: TrialSourceDescription;
@@ -78,6 +91,7 @@ class SignalSource implements DetectingSource {
   readonly stageLatencies: (() => Promise<StageLatencies>) | undefined;
   readonly #rig: SignalRig;
   readonly #options: SignalSourceOptions;
+  readonly #slots: PatternSlots;
   /** (stimulus id) who waits for its response. */
   readonly #responses = new Map<number, (response: WindowedResponse) => void>();
   /** (stimulus id) responses that came before anybody waited: from a worker one may overtake the answer to `schedule`. */
@@ -95,7 +109,6 @@ class SignalSource implements DetectingSource {
   #onMove: (() => void) | undefined;
   #failure: Error | undefined;
   #closed: Promise<void> | undefined;
-  #slot = 0;
   /** The newest two: of these, the newer may be of samples after the last response. */
   #newLevels: DetectorLevels | undefined;
   #oldLevels: DetectorLevels | undefined;
@@ -106,6 +119,7 @@ class SignalSource implements DetectingSource {
     const { device, firmware, channels, sampleRateHz, emulated } = rig.capabilities;
     this.#rig = rig;
     this.#options = options;
+    this.#slots = new PatternSlots(freeSlots(rig));
     this.description = {
       provenance: emulated ? 'emulated' : 'real',
       device: `${device} ${firmware}`,
@@ -140,9 +154,12 @@ class SignalSource implements DetectingSource {
 
   async *run(requests: readonly TrialRequest[], signal: AbortSignal): AsyncGenerator<TrialResponse, void, undefined> {
     this.#assertRequests(requests);
-    for (const request of requests) {
+    const coming = requests.map((request) => ({ ...request, pattern: request.inputs.join('') }));
+    const [first] = coming;
+    if (first !== undefined) await this.#preload(coming, { until: first.atSample - this.#samplesOf(LEAD_MS), signal });
+    for (const index of coming.keys()) {
       signal.throwIfAborted();
-      yield await this.#carryOut(request, signal);
+      yield await this.#carryOut(coming.slice(index), signal);
     }
   }
 
@@ -175,17 +192,22 @@ class SignalSource implements DetectingSource {
     await this.#rig.close();
   }
 
-  async #carryOut({ session, trial, inputs, atSample }: TrialRequest, signal: AbortSignal): Promise<TrialResponse> {
+  /** Carries out the first of the trials to come. */
+  async #carryOut(coming: readonly ComingTrial[], signal: AbortSignal): Promise<TrialResponse> {
+    const { session, trial, inputs, atSample } = coming[0]!;
     const where = `session ${session}, trial ${trial}`;
     await this.#until(atSample - this.#samplesOf(LEAD_MS), signal);
     const outcome = await this.#rig.schedule({
-      pattern: this.#patternOf(inputs),
+      pattern: this.#patternOf(coming[0]!, this.#fitting(coming)),
       at: { type: 'sample', sample: atSample },
       label: where,
     });
     this.#next = atSample + this.#samplesOf(this.#options.trialPeriodMs);
     if (outcome.type === 'stimulus-refused') return this.#describeRefusal(outcome, { session, trial, atSample });
+    this.#slots.noteLoaded(coming[0]!.pattern);
     const idleUntil = sampleIndex(this.#next - this.#samplesOf(LEAD_MS));
+    // Now, and not when the response has come: until then nothing is asked of the device, which may work ahead.
+    await this.#preload(coming, { until: idleUntil, signal });
     const response = await this.#pass(this.#responseTo(outcome.stimulusId, signal), idleUntil);
     this.#assertPulsed(response, { inputs, where });
     const doubt = this.#doubts.get(outcome.stimulusId);
@@ -253,14 +275,37 @@ class SignalSource implements DetectingSource {
     };
   }
 
-  #patternOf(inputs: Uint8Array): StimPattern {
+  /**
+   * Fills slots with the patterns of trials to come, as long as there is time until a sample. What goes wrong with a pattern
+   * its trial will say.
+   */
+  async #preload(coming: readonly ComingTrial[], { until, signal }: PreloadEnd): Promise<void> {
+    const kept = this.#fitting(coming);
+    for (const trial of coming) {
+      const { pattern } = trial;
+      if (!kept.has(pattern) || this.#slots.isLoaded(pattern)) continue;
+      if (signal.aborted || this.#now + this.#samplesOf(UPLOAD_MS) > until) return;
+      try {
+        await this.#rig.upload(this.#patternOf(trial, kept));
+      } catch {
+        return;
+      }
+      this.#slots.noteLoaded(pattern);
+    }
+  }
+
+  #fitting(coming: readonly ComingTrial[]): ReadonlySet<string> {
+    return this.#slots.fitting(coming.map(({ pattern }) => pattern));
+  }
+
+  #patternOf({ inputs, pattern }: ComingTrial, kept: ReadonlySet<string>): StimPattern {
     const { pulse } = this.#options;
     const { amplitudeUa, phaseWidthUs } = pulse;
     const negative = { currentUa: microamps(-1 * amplitudeUa), durationUs: phaseWidthUs };
     const positive = { currentUa: amplitudeUa, durationUs: phaseWidthUs };
-    this.#slot = (this.#slot + 1) % SLOTS_IN_TURNS;
     const electrodes = this.#electrodesOf(inputs);
-    return { slot: this.#slot, pulses: electrodes.map((electrode) => ({ electrode, phases: [negative, positive] })) };
+    const slot = this.#slots.use(pattern, kept);
+    return { slot, pulses: electrodes.map((electrode) => ({ electrode, phases: [negative, positive] })) };
   }
 
   #responseTo(stimulusId: number, signal: AbortSignal): Promise<WindowedResponse> {
@@ -426,7 +471,14 @@ class SignalSource implements DetectingSource {
   }
 }
 
-function assertElectrodes({ capabilities }: SignalRig, { stimulatedElectrodes }: SignalSourceOptions): void {
+/** Slots of the device that belong to no rule. */
+function freeSlots({ capabilities, ruleSlots }: SignalRig): readonly number[] {
+  const { slots = 0 } = capabilities.stimulation ?? {};
+  return Array.from({ length: slots }, (_, slot) => slot).filter((slot) => !ruleSlots.includes(slot));
+}
+
+function assertElectrodes(rig: SignalRig, { stimulatedElectrodes }: SignalSourceOptions): void {
+  const { capabilities } = rig;
   const { stimulation, channels } = capabilities;
   if (stimulation === null || channels === 0) {
     throw new MeaError('bad-input', {
@@ -435,11 +487,12 @@ function assertElectrodes({ capabilities }: SignalRig, { stimulatedElectrodes }:
       where: `device ${capabilities.device}`,
     });
   }
-  if (stimulation.slots < SLOTS_IN_TURNS) {
+  const slots = freeSlots(rig).length;
+  if (slots < MIN_SLOTS) {
     throw new MeaError('bad-input', {
       what: 'Trials need a device that keeps one pattern while the next is uploaded',
-      got: `${stimulation.slots} pattern slots`,
-      wanted: `at least ${SLOTS_IN_TURNS}`,
+      got: `${slots} pattern slots that belong to no rule`,
+      wanted: `at least ${MIN_SLOTS}`,
       where: `device ${capabilities.device}`,
       remedy: 'take a device with more pattern slots',
     });

@@ -90,12 +90,14 @@ export async function openVirtualRig(device: SteppedDevice, settings: RigLoopSet
     passTime(promise, { onStep, idleUntil });
   return {
     capabilities: link.capabilities,
+    ruleSlots: (settings.rules ?? []).map(({ pattern }) => pattern.slot),
     events$,
     configure: (configuration) => inTime(loop.configure(configuration)),
     arm: (request) => inTime(loop.arm(request)),
     start: () => inTime(loop.start()),
     stop: () => inTime(loop.stop()),
     rest: (durationSamples) => inTime(link.rest(durationSamples)),
+    upload: (pattern) => inTime(loop.upload(pattern)),
     schedule: ({ label, ...wish }) =>
       inTime(loop.schedule({ ...wish, origin: { type: 'request', ...(label !== undefined && { label }) } })),
     reportProgress: () => {

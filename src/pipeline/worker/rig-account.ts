@@ -80,6 +80,10 @@ export class RigAccount {
     return this.#nowSample;
   }
 
+  get #profileAgeS(): number {
+    return (this.#options.timers.nowMs() - this.#configuredMs) / 1000;
+  }
+
   /** Length of a stimulus's pulses in samples, rounded up; 0 for an empty pattern, and for a stimulus of nobody here. */
   lengthOf(stimulusId: number): number {
     return this.#lengths.get(stimulusId) ?? 0;
@@ -100,16 +104,28 @@ export class RigAccount {
    *
    * @throws MeaError `refused` with every broken rule
    */
-  check(pattern: StimPattern, profile: SafetyProfile): CheckedPattern {
+  check(pattern: StimPattern, profile: SafetyProfile, profileAgeS = 0): CheckedPattern {
     const capabilities = this.#stimulation;
     if (capabilities === null) throw new MeaError('refused', { what: 'The device has no stimulator' });
-    const verdict = checkPattern(pattern, { profile, capabilities, sampleRateHz: this.#sampleRateHz, profileAgeS: 0 });
+    const verdict = checkPattern(pattern, { profile, capabilities, sampleRateHz: this.#sampleRateHz, profileAgeS });
     if (verdict.type === 'accepted') return verdict.pattern;
     throw new MeaError('refused', {
       what: 'The safety gate refuses a pattern',
       got: describeRefusals(verdict.refusals),
       where: `slot ${pattern.slot}`,
     });
+  }
+
+  /**
+   * The same under the limits that the device holds.
+   *
+   * @throws MeaError `refused` also before it holds any
+   */
+  checkAhead(pattern: StimPattern): CheckedPattern {
+    if (this.#profile === undefined || this.#isOver) {
+      throw new MeaError('refused', { what: 'The device holds no limits', remedy: 'configure it first' });
+    }
+    return this.check(pattern, this.#profile, this.#profileAgeS);
   }
 
   /** Follows the device; before anybody wishes for something because of the event. */
@@ -129,7 +145,7 @@ export class RigAccount {
     { pattern, at, origin, maxUnanswered = Infinity }: StimulusWish,
     signal?: AbortSignal,
   ): Promise<StimulusOutcome> {
-    const { device, notes, timers } = this.#options;
+    const { device, notes } = this.#options;
     const capabilities = this.#stimulation;
     const profile = this.#profile;
     const { slot } = pattern;
@@ -150,7 +166,7 @@ export class RigAccount {
         profile,
         capabilities,
         sampleRateHz: this.#sampleRateHz,
-        profileAgeS: (timers.nowMs() - this.#configuredMs) / 1000,
+        profileAgeS: this.#profileAgeS,
         nowSample,
         arming: { armed: device.isArmed, untilSample: nowSample + this.#armedForSamples },
         history: this.#history,

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { openBench, PROFILE, type Bench } from '../../../tests/helpers/driver-bench.js';
-import { sampleIndex } from '../../../protocols/units.js';
+import { countCommands, openBench, PROFILE, type Bench } from '../../../tests/helpers/driver-bench.js';
+import { microamps, milliseconds, sampleIndex } from '../../../protocols/units.js';
 import type { SafetyProfile } from '../../../protocols/stimulation/safety-profile.js';
 import { createBalancedPulse } from '../../../tests/helpers/wide-profile.js';
 import type { RigEvent } from '../events/rig-event.js';
 import { RigLoop } from './rig-loop.js';
+import type { RigLoopSettings } from './rig-settings.js';
 
 const WISH = {
   pattern: { slot: 0, pulses: [createBalancedPulse(0)] },
@@ -23,6 +24,7 @@ async function openLoop(
   onFailure: (error: unknown) => void = (error) => {
     throw error;
   },
+  settings: RigLoopSettings = {},
 ): Promise<Opened> {
   const bench = await openBench({ mainStallMs: 1e6 });
   const { device, timers, settle, fake } = bench;
@@ -30,7 +32,7 @@ async function openLoop(
   const loop = new RigLoop({
     device,
     timers,
-    settings: {},
+    settings,
     onEvent: (event) => events.push(event),
     onFailure,
   });
@@ -81,6 +83,40 @@ describe('a stimulus whose arming ends while its command is under way', () => {
     expect(await settle(loop.schedule(WISH))).toMatchObject({ by: 'device', reason: 'not-armed' });
     fake.script = () => undefined;
     expect(await settle(loop.schedule(WISH))).toMatchObject({ type: 'stimulus-scheduled' });
+    await settle(loop.close());
+  });
+});
+
+describe('a pattern that is uploaded ahead', () => {
+  const pattern = { slot: 1, pulses: [createBalancedPulse(0)] };
+
+  it('is there when its stimulus comes, and is sent once', async () => {
+    const { fake, loop, settle } = await openLoop();
+    const uploads = (): number => countCommands(fake, 'upload-pattern');
+    const before = uploads();
+    await settle(loop.upload(pattern));
+    await settle(loop.upload(pattern));
+    expect(uploads()).toBe(before + 1);
+    expect(await settle(loop.schedule({ ...WISH, pattern }))).toMatchObject({ type: 'stimulus-scheduled', slot: 1 });
+    expect(uploads()).toBe(before + 1);
+    await settle(loop.close());
+  });
+
+  it('goes through the gate', async () => {
+    const { fake, loop, settle } = await openLoop({ maxCurrentUa: microamps(1) });
+    const before = countCommands(fake, 'upload-pattern');
+    await expect(settle(loop.upload(pattern))).rejects.toThrow(/safety gate refuses a pattern.*current: /);
+    expect(countCommands(fake, 'upload-pattern')).toBe(before);
+    await settle(loop.close());
+  });
+
+  it('does not go into the slot of a rule', async () => {
+    const refractoryMs = milliseconds(10);
+    const when = { electrodes: [0], withinMs: milliseconds(5), refractoryMs, maxPerSecond: 1, maxTriggers: 1 };
+    const rule = { name: 'echo', when, pattern, leadMs: milliseconds(5) };
+    const { loop, settle } = await openLoop({}, undefined, { rules: [rule] });
+    await expect(settle(loop.upload(pattern))).rejects.toThrow('slot 1, of rule echo');
+    await settle(loop.upload({ ...pattern, slot: 0 }));
     await settle(loop.close());
   });
 });

@@ -7,6 +7,7 @@ import type { Configured, DeviceConfiguration, RigDevice } from '../../../driver
 import { MeaError } from '../../../protocols/errors.js';
 import type { Capabilities } from '../../../protocols/mea-link/messages.js';
 import type { CheckedPattern } from '../../../protocols/stimulation/gate.js';
+import type { StimPattern } from '../../../protocols/stimulation/stim-pattern.js';
 import type { Timers } from '../../../protocols/timers.js';
 import { sampleIndex } from '../../../protocols/units.js';
 import { createLatencyRecorder, type LatencyFigures, type LatencyRecorder } from '../events/latency-recorder.js';
@@ -136,6 +137,24 @@ export class RigLoop {
   arm(request: Parameters<RigDevice['arm']>[0], signal?: AbortSignal): Promise<void> {
     this.#assertSound();
     return this.#options.device.arm(request, signal);
+  }
+
+  /**
+   * Lets the gate check a pattern, and fills its slot with it ahead of its stimuli.
+   *
+   * @throws MeaError `refused` also for a pattern that the gate does not let pass, and for a slot that belongs to a rule
+   */
+  async upload(pattern: StimPattern, signal?: AbortSignal): Promise<void> {
+    this.#assertSound();
+    const rule = this.#options.settings.rules?.find((other) => other.pattern.slot === pattern.slot);
+    if (rule !== undefined) {
+      throw new MeaError('refused', {
+        what: 'The pattern slot belongs to a rule',
+        got: `slot ${pattern.slot}, of rule ${rule.name}`,
+        wanted: 'a slot of no rule',
+      });
+    }
+    await this.#options.device.upload(this.#account.checkAhead(pattern), signal);
   }
 
   /** Lets the gate check a stimulus, and sends it. What came of it is an event as well. */

@@ -28,6 +28,7 @@ export type RigRequest =
   | { readonly method: 'arm'; readonly request: ArmRequest }
   | { readonly method: 'disarm' }
   | { readonly method: 'abort' }
+  | { readonly method: 'upload'; readonly pattern: StimPattern }
   | { readonly method: 'schedule'; readonly stimulus: StimulusRequest }
   | { readonly method: 'cancel'; readonly stimulusId: number }
   | {
@@ -45,6 +46,7 @@ export type RigAnswer =
   | { readonly method: 'arm' }
   | { readonly method: 'disarm' }
   | { readonly method: 'abort' }
+  | { readonly method: 'upload' }
   | { readonly method: 'configure'; readonly value: Configured }
   | { readonly method: 'stop'; readonly value: AcquisitionEndResult }
   | { readonly method: 'schedule'; readonly value: StimulusOutcome }

@@ -188,6 +188,9 @@ export class RigService {
       case 'abort':
         await device.abort();
         return { method };
+      case 'upload':
+        await this.#loop.upload(request.pattern, signal);
+        return { method };
       case 'schedule':
         return { method, value: await this.#schedule(request.stimulus, signal) };
       case 'cancel':

@@ -6,6 +6,7 @@ import type { Configured, DeviceConfiguration } from '../../../drivers/rig-devic
 import type { ArmRequest } from '../../../drivers/mea-link/stimulation-control.js';
 import { MeaError } from '../../../protocols/errors.js';
 import type { Capabilities, Impedance, Refusal, StatusResult } from '../../../protocols/mea-link/messages.js';
+import type { StimPattern } from '../../../protocols/stimulation/stim-pattern.js';
 import type { StageLatencies } from '../../../protocols/trial.js';
 import type { Hertz } from '../../../protocols/units.js';
 import { toStageLatencies } from '../events/latency-recorder.js';
@@ -30,6 +31,7 @@ export interface RigWorkerParts {
   readonly progress: SharedArrayBuffer;
   readonly capabilities: Capabilities;
   readonly bootId: number;
+  readonly ruleSlots: readonly number[];
   readonly requestMs: number;
   readonly maxRequests: number;
 }
@@ -51,6 +53,8 @@ const END_MS = 2000;
  */
 export class RigWorker {
   readonly capabilities: Capabilities;
+  /** Pattern slots that belong to rules. */
+  readonly ruleSlots: readonly number[];
   /** Of the device's boot that was greeted first. */
   readonly bootId: number;
   /**
@@ -78,6 +82,7 @@ export class RigWorker {
     const { worker, ring, progress, capabilities, bootId } = parts;
     this.capabilities = capabilities;
     this.bootId = bootId;
+    this.ruleSlots = parts.ruleSlots;
     this.events$ = this.#events.asObservable();
     this.#worker = worker;
     this.#reader = openRingReader(ring);
@@ -144,6 +149,11 @@ export class RigWorker {
   /** Stimulation off at once, in any state; see the driver's. */
   async abort(): Promise<void> {
     await this.#ask({ method: 'abort' });
+  }
+
+  /** Fills a pattern slot, of no rule, ahead of its stimuli: the gate checks it in the worker. */
+  async upload(pattern: StimPattern, signal?: AbortSignal): Promise<void> {
+    await this.#ask({ method: 'upload', pattern }, signal);
   }
 
   /** Asks for a stimulus: the gate checks it in the worker. A refusal is a result; both are told as events as well. */

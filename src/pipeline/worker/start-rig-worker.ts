@@ -44,8 +44,9 @@ export async function startRigWorker(options: RigWorkerOptions): Promise<RigWork
   const worker = createThread(program, toThreadData(options, progress));
   try {
     const { ring, capabilities, bootId } = await untilReady(worker, signal);
-    const { requestMs = 10_000, maxRequests = 256 } = options;
-    return new RigWorker({ worker, ring, progress, capabilities, bootId, requestMs, maxRequests });
+    const { requestMs = 10_000, maxRequests = 256, rules = [] } = options;
+    const ruleSlots = rules.map(({ pattern }) => pattern.slot);
+    return new RigWorker({ worker, ring, progress, capabilities, bootId, ruleSlots, requestMs, maxRequests });
   } catch (error) {
     await endThread(worker);
     throw error;
