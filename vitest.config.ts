@@ -18,6 +18,7 @@ const REAL_TIME = [
   'run-on-device',
   'same-on-every-mount',
   'slow-consumer',
+  'stop-on-terminal',
 ].map((name) => `tests/${name}.test.ts`);
 
 const ALL = ['{protocols,drivers,src,sim-device,tests}/**/*.test.ts'];

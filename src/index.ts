@@ -23,6 +23,10 @@ export { createReplaySource, type RecordedTrials } from '../drivers/replay-sourc
 export { systemClock, virtualClock } from './clock.js';
 export { experimentSchema, toDesign, type Experiment } from './closed-loop/experiment.js';
 export { rigSchema, stimulatedElectrodes, type Rig } from './closed-loop/rig.js';
+export { openSignalSource, type SignalSourceOptions, type TrialPulse } from './closed-loop/signals/signal-source.js';
+export type { SignalRig } from './closed-loop/signals/signal-rig.js';
+export { startRigWorker, type RigWorkerOptions } from './pipeline/worker/start-rig-worker.js';
+export type { RigWorker } from './pipeline/worker/rig-worker.js';
 export {
   mixedSourcePolicy,
   type PatternDecision,

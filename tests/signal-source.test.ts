@@ -51,6 +51,7 @@ async function open({
   isJudged = false,
   stuckChannels = [],
   change = (rig) => rig,
+  stop,
 }: {
   readonly blockFrames?: number;
   readonly limits?: Partial<SafetyProfile>;
@@ -61,6 +62,8 @@ async function open({
   readonly stuckChannels?: readonly number[];
   /** Puts something between the rig and the source. */
   readonly change?: (rig: VirtualRig) => SignalRig;
+  /** The emergency stop. */
+  readonly stop?: AbortSignal;
 } = {}): Promise<Opened> {
   const truth: TruthRecord[] = [];
   const rig = createEmulatedRig({ culture: CULTURE, onTruth: (record) => truth.push(record) });
@@ -91,6 +94,7 @@ async function open({
     safetyProfile: createWideProfile(rig.stimulatedElectrodes, limits),
     blockFrames,
     settleMs: milliseconds(3000),
+    stop,
   });
   return { source, truth };
 }
@@ -256,6 +260,79 @@ describe('the patterns of a session', () => {
     }
     expect(runs[1]).toEqual(runs[0]);
     expect(runs[0]!.every(({ delivery }) => delivery === 'delivered' || delivery === 'nothing-as-asked')).toBe(true);
+  });
+});
+
+describe('the emergency stop', () => {
+  const reason = new Error('stop');
+
+  /** A rig that stops when it is first asked for something, and notes what it is asked for from then on. */
+  function stopAt(method: 'start' | 'schedule' | 'rest', stop: AbortController, asked: string[]) {
+    return (rig: VirtualRig): SignalRig => {
+      const note = (name: string): void => {
+        if (name === method) stop.abort(reason);
+        if (stop.signal.aborted) asked.push(name);
+      };
+      return {
+        ...rig,
+        arm: (request) => {
+          note('arm');
+          return rig.arm(request);
+        },
+        start: () => {
+          note('start');
+          return rig.start();
+        },
+        upload: (pattern) => {
+          note('upload');
+          return rig.upload(pattern);
+        },
+        schedule: (stimulus) => {
+          note('schedule');
+          return rig.schedule(stimulus);
+        },
+        rest: (samples) => {
+          note('rest');
+          return rig.rest(samples);
+        },
+        abort: () => {
+          note('abort');
+          return rig.abort();
+        },
+      };
+    };
+  }
+
+  it('goes to the device before anything else, and ends the trials that wait with its reason', async () => {
+    const stop = new AbortController();
+    const asked: string[] = [];
+    const { source, truth } = await open({ stop: stop.signal, change: stopAt('schedule', stop, asked) });
+    await expect(carryOut(source, requestsFor(source, 5))).rejects.toBe(reason);
+    // The stimulus that was being asked for comes after it, and finds a device that is off.
+    expect(asked).toEqual(['abort', 'schedule']);
+    await expect(carryOut(source, requestsFor(source, 1))).rejects.toBe(reason);
+    await source.close();
+    expect(truth.filter(({ type }) => type === 'stimulus')).toEqual([]);
+    expect(asked).not.toContain('arm');
+  });
+
+  it('ends a rest', async () => {
+    const stop = new AbortController();
+    const asked: string[] = [];
+    const { source, truth } = await open({ stop: stop.signal, change: stopAt('rest', stop, asked) });
+    await carryOut(source, requestsFor(source, 2));
+    await expect(source.rest(seconds(244))).rejects.toBe(reason);
+    expect(asked[0]).toBe('abort');
+    const stimuli = truth.filter(({ type }) => type === 'stimulus').length;
+    await source.close();
+    expect([stimuli, truth.filter(({ type }) => type === 'stimulus').length]).toEqual([2, 2]);
+  });
+
+  it('that comes before a device is armed leaves it unarmed', async () => {
+    const stop = new AbortController();
+    const asked: string[] = [];
+    await expect(open({ stop: stop.signal, change: stopAt('start', stop, asked) })).rejects.toBe(reason);
+    expect(asked).toEqual(['abort', 'start']);
   });
 });
 

@@ -16,6 +16,7 @@ import type { RawPolicy } from '../recording/session-file.js';
 import { describeDevice } from './check-command.js';
 import type { CliIo } from './io.js';
 import { programVersion } from './package-info.js';
+import { STOP_KEYS_HINT } from './stop-keys.js';
 
 /** A run on a device, and what a person said about it. */
 export interface DeviceRun {
@@ -31,7 +32,8 @@ export interface DeviceRun {
 
 /**
  * Runs an experiment's trials on the device of a rig file, in real time, in a worker thread of its own. Arming takes a
- * person's word: the serial number of the very device.
+ * person's word: the serial number of the very device. From then on the keys of the terminal stop it, as signals do; who closes
+ * the source ends them.
  *
  * @throws MeaError of the driver; `bad-input` for a rig without limits or pulse, `refused` without that word
  */
@@ -61,10 +63,19 @@ export async function openDeviceSignals(
       // Told by the source.
       error: () => undefined,
     });
-    const source = await openSignalSource(worker, { ...toSourceOptions({ experiment, rig, profile }), pulse });
+    if (io.stopKeys !== undefined) {
+      io.stderr(`meactl: ${STOP_KEYS_HINT}\n`);
+      io.stopKeys.begin();
+    }
+    const source = await openSignalSource(worker, {
+      ...toSourceOptions({ experiment, rig, profile }),
+      pulse,
+      stop: io.signal,
+    });
     return { source, arming };
   } catch (error) {
     await worker.close().catch(() => undefined);
+    io.stopKeys?.end();
     throw error;
   }
 }

@@ -1,3 +1,5 @@
+import type { StopKeys } from './stop-keys.js';
+
 /** What a command may touch of the process, injected so that tests can watch it. */
 export interface CliIo {
   readonly stdout: (text: string) => void;
@@ -7,6 +9,8 @@ export interface CliIo {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Aborted when a person asks the program to stop. */
   readonly signal: AbortSignal;
+  /** Keys that abort it, too; undefined where no terminal is listened to. */
+  readonly stopKeys?: StopKeys | undefined;
 }
 
 /** Exit codes of every command. */

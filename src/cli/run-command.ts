@@ -67,6 +67,7 @@ async function finishRun(session: RunSession, command: RunCommand, io: CliIo): P
     const result = await carryOut(session, command, io);
     // Stimulation off first, before files, and before the report, during which nobody looks at the device.
     await session.source.close();
+    io.stopKeys?.end();
     await session.writer.close();
     if (result === undefined) {
       const again = `meactl run --resume ${relative('', session.folder.path) || '.'}`;
@@ -79,6 +80,7 @@ async function finishRun(session: RunSession, command: RunCommand, io: CliIo): P
     try {
       await session.source.close();
     } finally {
+      io.stopKeys?.end();
       session.policy.close();
       try {
         await session.writer.close();

@@ -31,6 +31,8 @@ export interface SignalRig {
   upload(pattern: StimPattern): Promise<void>;
   /** Gate, then device. */
   schedule(stimulus: StimulusRequest): Promise<StimulusOutcome>;
+  /** Stimulation off at once, ahead of all that waits. */
+  abort(): Promise<void>;
   /** The turn of the main loop was made: without it the device does not stay armed. */
   reportProgress(): void;
   /** Stimulation off, acquisition off, link off. */

@@ -43,6 +43,8 @@ export interface SignalSourceOptions {
   readonly blockFrames: number;
   /** From the start of an acquisition to the first trial: the noise of every electrode is known by then. */
   readonly settleMs: Milliseconds;
+  /** The emergency stop: when it is aborted stimulation ends at once, and everything that waits is rejected with its reason. */
+  readonly stop?: AbortSignal | undefined;
 }
 
 /** A stimulus is given to the device so long before it is due; a device may be armed for less than a second ahead. */
@@ -58,7 +60,8 @@ const MAX_EARLY = 16;
 
 /**
  * Configures, starts and arms a rig, and makes a source of trials of it: each stimulus is scheduled on the device's
- * clock, counts come from its samples. Arming is what the caller's person asked for; nothing arms again.
+ * clock, counts come from its samples. Arming is what the caller's person asked for; nothing arms again. `stop` is the way to end
+ * stimulation at once: it waits for nothing that was asked of the source, goes to the device ahead of all commands, and is final.
  *
  * @throws MeaError as the rig; `bad-input` for a rig without a stimulator, with too few pattern slots, or with electrodes
  * that it cannot pulse. Its `run` throws `refused` for a stimulus that the gate does not let pass, `link` when the device is no longer the armed one
@@ -69,6 +72,7 @@ export async function openSignalSource(rig: SignalRig, options: SignalSourceOpti
   const source = new SignalSource(rig, options);
   const { profileHash } = await rig.configure({ blockFrames, safetyProfile });
   await rig.start();
+  source.assertSound();
   await rig.arm({ serialNumber: rig.capabilities.serialNumber, profileHash });
   await source.untilBegun();
   return source;
@@ -115,6 +119,12 @@ class SignalSource implements DetectingSource {
   /** As of the last response. */
   #levels: DetectorLevels | undefined;
 
+  readonly #onStop = (): void => {
+    // First of all; what comes of it the device tells, and without heartbeats it disarms anyhow.
+    this.#rig.abort().catch(() => undefined);
+    this.#fail(toError(this.#options.stop?.reason));
+  };
+
   constructor(rig: SignalRig, options: SignalSourceOptions) {
     const { device, firmware, channels, sampleRateHz, emulated } = rig.capabilities;
     this.#rig = rig;
@@ -140,6 +150,8 @@ class SignalSource implements DetectingSource {
         this.#fail(new MeaError('link', { what: 'The rig has said its last' }));
       },
     });
+    options.stop?.addEventListener('abort', this.#onStop);
+    if (options.stop?.aborted === true) this.#onStop();
   }
 
   nextSample(): SampleIndex {
@@ -176,6 +188,12 @@ class SignalSource implements DetectingSource {
     }
     // The answer may come before the word of it.
     await this.#untilTrue(() => this.#rests > rests);
+    this.assertSound();
+  }
+
+  /** @throws what has ended it already */
+  assertSound(): void {
+    if (this.#failure !== undefined) throw this.#failure;
   }
 
   /** Resolves when the device has said where its samples begin. */
@@ -189,6 +207,7 @@ class SignalSource implements DetectingSource {
   }
 
   async #close(): Promise<void> {
+    this.#options.stop?.removeEventListener('abort', this.#onStop);
     await this.#rig.close();
   }
 
@@ -203,6 +222,8 @@ class SignalSource implements DetectingSource {
       label: where,
     });
     this.#next = atSample + this.#samplesOf(this.#options.trialPeriodMs);
+    // Why it is no longer armed, rather than that it is not.
+    this.assertSound();
     if (outcome.type === 'stimulus-refused') return this.#describeRefusal(outcome, { session, trial, atSample });
     this.#slots.noteLoaded(coming[0]!.pattern);
     const idleUntil = sampleIndex(this.#next - this.#samplesOf(LEAD_MS));
@@ -284,7 +305,7 @@ class SignalSource implements DetectingSource {
     for (const trial of coming) {
       const { pattern } = trial;
       if (!kept.has(pattern) || this.#slots.isLoaded(pattern)) continue;
-      if (signal.aborted || this.#now + this.#samplesOf(UPLOAD_MS) > until) return;
+      if (signal.aborted || this.#failure !== undefined || this.#now + this.#samplesOf(UPLOAD_MS) > until) return;
       try {
         await this.#rig.upload(this.#patternOf(trial, kept));
       } catch {

@@ -100,6 +100,7 @@ export async function openVirtualRig(device: SteppedDevice, settings: RigLoopSet
     upload: (pattern) => inTime(loop.upload(pattern)),
     schedule: ({ label, ...wish }) =>
       inTime(loop.schedule({ ...wish, origin: { type: 'request', ...(label !== undefined && { label }) } })),
+    abort: () => inTime(link.abort()),
     reportProgress: () => {
       link.reportProgress();
     },
