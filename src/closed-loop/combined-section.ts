@@ -136,6 +136,14 @@ export const combinedSectionSchema = z
       ])
       .default({ type: 'pulses' })
       .describe('How a delivery is seen: the device clocks have nothing else in common.'),
+    toleranceMs: z
+      .number()
+      .positive()
+      .max(500)
+      .default(25)
+      .describe(
+        'A stimulus that was seen further than this from the sample it was due at is late: its trial does not count, and is repeated. The first one of a run usually is: by it the driver learns how late samples arrive.',
+      ),
   })
   .superRefine(({ recorder, stimulator, sight }, context) => {
     const complain = (path: (string | number)[], message: string, input: unknown): void => {

@@ -12,7 +12,7 @@ const AFTER_SETTLING_MS = 1000;
 const BLOCK_MS = 10;
 
 /** How a rig's voltages are looked at. */
-export function toLoopSettings({ responseWindowMs, detection, artefact, array }: Rig): RigLoopSettings {
+export function toLoopSettings({ responseWindowMs, detection, artefact, array, combined }: Rig): RigLoopSettings {
   const [first, end] = responseWindowMs;
   const { bandHz, threshold, polarity, deadMs, reference, excluded } = detection;
   return {
@@ -40,7 +40,10 @@ export function toLoopSettings({ responseWindowMs, detection, artefact, array }:
         })),
       },
     }),
-    windows: { responseMs: [milliseconds(first), milliseconds(end)] },
+    windows: {
+      responseMs: [milliseconds(first), milliseconds(end)],
+      ...(combined !== undefined && { toleranceMs: milliseconds(combined.toleranceMs) }),
+    },
   };
 }
 

@@ -241,7 +241,7 @@ class SignalSource implements DetectingSource {
     { delivery, pulsedElectrodes, stimulusId }: WindowedResponse,
     { inputs, where }: { readonly inputs: Uint8Array; readonly where: string },
   ): void {
-    if (delivery !== 'delivered') return;
+    if (delivery !== 'delivered' && delivery !== 'late') return;
     const wanted = this.#electrodesOf(inputs);
     if (wanted.length === pulsedElectrodes.length && wanted.every((e, i) => e === pulsedElectrodes[i])) return;
     throw new MeaError('link', {

@@ -66,6 +66,22 @@ describe('trial windows', () => {
     expect(response!.baselineWindow).toEqual([1000 + Math.round(-61.725), 1000 + Math.round(-12.345)]);
   });
 
+  it('are late where a stimulus left further from its sample than is allowed, with the counts of where it left', () => {
+    const deliveries = [5020, 5021, 4979].map((sample) => {
+      const windows = new TrialWindows({ ...OPTIONS, toleranceMs: milliseconds(1) });
+      windows.schedule({ stimulusId: 1, sample: sampleIndex(5000) });
+      windows.deliver(delivered(1, sample, [2]));
+      const [response] = windows.push(batchOf([0, 6000], [at(5300)]));
+      expect(response).toMatchObject({
+        deliveredSample: sample,
+        counts: Uint16Array.of(1, 0, 0),
+        pulsedElectrodes: [2],
+      });
+      return response!.delivery;
+    });
+    expect(deliveries).toEqual(['delivered', 'late', 'late']);
+  });
+
   it('have a window for an empty pattern, which is nothing as asked', () => {
     const [response] = respond([batchOf([0, 6000], [at(5300)])], [delivered(1, 5000, [])]);
     expect(response).toMatchObject({ delivery: 'nothing-as-asked', counts: Uint16Array.of(1, 0, 0) });

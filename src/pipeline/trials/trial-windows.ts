@@ -81,7 +81,8 @@ export class TrialWindows {
   /** A stimulus left, or an empty pattern was due. @returns what had to be closed early for it, as a rule nothing */
   deliver(stimulus: Pick<StimulusDelivered, 'stimulusId' | 'sample' | 'electrodes'>): readonly WindowedResponse[] {
     const { stimulusId, sample, electrodes } = stimulus;
-    const delivery = electrodes.length > 0 ? 'delivered' : 'nothing-as-asked';
+    const onTime = electrodes.length > 0 ? 'delivered' : 'nothing-as-asked';
+    const delivery = this.#isFar(stimulusId, sample) ? 'late' : onTime;
     return this.#settle({ stimulusId, sample, delivery, pulsedElectrodes: electrodes });
   }
 
@@ -149,6 +150,13 @@ export class TrialWindows {
     this.#open.splice(at, 0, window);
     this.#openHighWater = Math.max(this.#openHighWater, this.#open.length);
     return results;
+  }
+
+  /** Further from the sample it was scheduled for than is allowed; what nobody here scheduled is not held against one. */
+  #isFar(stimulusId: number, sample: number): boolean {
+    const planned = this.#open[this.#find(stimulusId)];
+    if (planned?.delivery !== 'scheduled') return false;
+    return Math.abs(sample - planned.sample) > this.#settings.toleranceSamples;
   }
 
   #find(stimulusId: number): number {

@@ -17,6 +17,11 @@ export interface TrialWindowOptions {
   readonly maxBlindShare?: number | undefined;
   /** Most stimuli whose windows are open at once; more close the oldest early. 4096 by default. */
   readonly maxOpen?: number | undefined;
+  /**
+   * A stimulus that left further than this from the sample it was scheduled for is `late`; no limit by default: most devices
+   * deliver at the sample or refuse.
+   */
+  readonly toleranceMs?: Milliseconds | undefined;
   /** Most spikes, and as many blind spans, that are kept; more forget the oldest, which then count as blind. 2^20. */
   readonly maxSpikes?: number | undefined;
 }
@@ -29,6 +34,7 @@ export interface WindowSettings {
   readonly maxBlindShare: number;
   readonly maxOpen: number;
   readonly maxSpikes: number;
+  readonly toleranceSamples: number;
 }
 
 const DEFAULT_RESPONSE_MS: WindowMs = [milliseconds(10), milliseconds(30)];
@@ -48,6 +54,8 @@ export function toWindowSettings(options: TrialWindowOptions): WindowSettings {
   if (!(maxBlindShare >= 0 && maxBlindShare <= 1)) throw bad('maxBlindShare', maxBlindShare, '0 to 1');
   if (!(Number.isInteger(maxOpen) && maxOpen >= 1)) throw bad('maxOpen', maxOpen, 'at least 1');
   if (!(Number.isInteger(maxSpikes) && maxSpikes >= 1)) throw bad('maxSpikes', maxSpikes, 'at least 1');
+  const { toleranceMs = Infinity } = options;
+  if (!(toleranceMs >= 0)) throw bad('toleranceMs', toleranceMs, '0 or more');
   const toSamples = (name: string, [firstMs, endMs]: WindowMs): readonly [number, number] => {
     const first = Math.round((firstMs * sampleRateHz) / 1000);
     const end = Math.round((endMs * sampleRateHz) / 1000);
@@ -61,6 +69,7 @@ export function toWindowSettings(options: TrialWindowOptions): WindowSettings {
     maxBlindShare,
     maxOpen,
     maxSpikes,
+    toleranceSamples: Math.round((toleranceMs * sampleRateHz) / 1000),
   };
 }
 
