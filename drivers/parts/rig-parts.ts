@@ -7,7 +7,6 @@ export type RecorderPart =
       readonly host: string;
       readonly commandPort: number;
       readonly waveformPort: number;
-      readonly spikePort: number;
       /** (electrode) native channel name, e.g. `A-010`. */
       readonly channels: readonly string[];
     }

@@ -14,7 +14,6 @@ const rhxRecorder = z.strictObject({
   host: HOST,
   commandPort: PORT.default(5000).describe('Its TCP port for commands.'),
   waveformPort: PORT.default(5001).describe('Its TCP port for samples.'),
-  spikePort: PORT.default(5002).describe('Its TCP port for its own spikes; they are not used.'),
   channels: z
     .array(z.string().regex(/^[A-H]-\d{3}$/u, 'a channel like A-010'))
     .min(1)
