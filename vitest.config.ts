@@ -13,6 +13,8 @@ const REAL_TIME = [
   'emergency-stop',
   'external-policy',
   'firmware-example',
+  'open-ephys',
+  'open-ephys-strangers',
   'record-on-device',
   'rig-worker',
   'run-on-device',

@@ -6,9 +6,6 @@ import { ToldCount } from './told-count.js';
 import { writeChannel } from './write-channel.js';
 import type { BadMessage, DataMessage, LineMessage, ZmqMessage } from './zmq-messages.js';
 
-/** Microvolts per unit of a block's samples unless another is asked for; that of Intan's amplifiers. */
-export const DEFAULT_GAIN_UV_PER_BIT = 0.195;
-
 export interface AssemblerOptions {
   /** Name of the stream; messages of others are counted and left alone. */
   readonly stream: string;

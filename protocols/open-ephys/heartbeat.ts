@@ -1,12 +1,9 @@
 import { formatFields, parseFields, toFields, toText } from './json-fields.js';
 
-/** Longest request that the program reads. */
-export const MAX_REQUEST_BYTES = 63_999;
-
 /** What the ZMQ Interface answers, word by word. */
 export const HEARTBEAT_REPLY = 'heartbeat received';
-export const EVENT_REPLY = 'message correctly parsed';
-export const UNREADABLE_REPLY = 'JSON message could not be read';
+const EVENT_REPLY = 'message correctly parsed';
+const UNREADABLE_REPLY = 'JSON message could not be read';
 
 /** Who asks: the program lists its clients by these. */
 export interface ZmqApplication {
