@@ -31,14 +31,27 @@ export function createSerialTransport(
   return {
     address,
     connect: async (handler, signal) => {
-      signal.throwIfAborted();
-      const port = new SerialPort({ path, baudRate: baud, autoOpen: false });
-      await openUnlocked(port, { timers: options.timers, signal });
+      const port = await openSerialPort({ path, baud }, { timers: options.timers, signal });
       const link = createSerialLink(port, { ...options, address, baud, framing: createCobsFraming() });
       link.hear(handler);
       return link;
     },
   };
+}
+
+/**
+ * Opens a port for this program alone; one that is still locked from before is waited for a moment.
+ *
+ * @throws MeaError `link` with a remedy: absent, taken, not allowed; the signal's reason
+ */
+export async function openSerialPort(
+  { path, baud }: { readonly path: string; readonly baud: number },
+  { timers, signal }: { readonly timers: Timers; readonly signal: AbortSignal },
+): Promise<SerialPort> {
+  signal.throwIfAborted();
+  const port = new SerialPort({ path, baudRate: baud, autoOpen: false });
+  await openUnlocked(port, { timers, signal });
+  return port;
 }
 
 async function openUnlocked(

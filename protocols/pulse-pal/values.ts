@@ -3,7 +3,7 @@ import { MeaError } from '../errors.js';
 /** One turn of the device's timer: every time is a multiple of it. */
 export const CYCLE_US = 50;
 /** The longest time that it takes: an hour. */
-export const MAX_CYCLES = 72_000_000;
+const MAX_CYCLES = 72_000_000;
 /** Pulses that one of its two custom trains holds. Its firmware does not check. */
 export const MAX_CUSTOM_PULSES = 5000;
 /** Its outputs go so far either way. */

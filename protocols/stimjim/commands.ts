@@ -41,10 +41,10 @@ export const TRAINS = 100;
 /** The firmware does not check. */
 export const MAX_STAGES = 10;
 export const MIN_STAGE_US = 20;
-export const MAX_CURRENT_UA = 3330;
-export const MAX_VOLTAGE_MV = 14_900;
+const MAX_CURRENT_UA = 3330;
+const MAX_VOLTAGE_MV = 14_900;
 /** Longest period that its timer counts. */
-export const MAX_PERIOD_US = 60_000_000;
+const MAX_PERIOD_US = 60_000_000;
 /** The firmware writes beyond its buffer of 1000. */
 const MAX_LINE_BYTES = 998;
 

@@ -4,8 +4,8 @@ import { MeaError } from '../errors.js';
 export const TTL_BOX_VERSION = 1;
 export const MAX_LINES = 32;
 /** Shortest and longest pulse. */
-export const MIN_PULSE_US = 10;
-export const MAX_PULSE_US = 10_000;
+const MIN_PULSE_US = 10;
+const MAX_PULSE_US = 10_000;
 /** Longest line in either direction, without its end. */
 export const MAX_TTL_BOX_LINE = 100;
 

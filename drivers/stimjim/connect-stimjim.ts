@@ -1,0 +1,176 @@
+import { Subject, type Observable } from 'rxjs';
+import { MeaError } from '../../protocols/errors.js';
+import type { StimulationCapabilities } from '../../protocols/mea-link/messages.js';
+import type { CheckedPattern } from '../../protocols/stimulation/gate.js';
+import type { PulsePhase } from '../../protocols/stimulation/stim-pattern.js';
+import type { StimJimTrain } from '../../protocols/stimjim/commands.js';
+import type { StimJimReply } from '../../protocols/stimjim/replies.js';
+import { assertGroups, notProgrammed, outputsOf, pulseOfGroup } from '../parts/group-pulse.js';
+import type { Stimulator, StimulatorDescription, StimulatorEvent, StimulusGroup } from '../parts/stimulator.js';
+import { STIMJIM_CAPABILITIES } from './capabilities.js';
+import { DeliveryWatch, type StimJimDelivery } from './delivery-watch.js';
+import { toHarmlessTrain, toPulseTrain, type OutputPhases } from './pulse-train.js';
+import { StimJimPort, type StimJimAddress } from './stimjim-port.js';
+
+export interface StimJimOptions extends StimJimAddress {
+  /** Triggers are `output 1` and `output 2`; an electrode each. */
+  readonly groups: readonly StimulusGroup[];
+}
+
+/** A StimJim, which says as well what it has measured of each pulse. */
+export interface StimJim extends Stimulator {
+  /** Hot. */
+  readonly deliveries$: Observable<StimJimDelivery>;
+}
+
+/** Trains that are used: the first ones are those that trigger inputs are most often tied to. */
+const FIRST_TRAIN = 97;
+
+/**
+ * Connects a StimJim as a stimulator: single pulses of current on its two outputs, one or both together.
+ * Both timers are stopped, both outputs off, and none of its hundred trains gives anything when this resolves.
+ *
+ * @throws MeaError `bad-input` for groups that it does not have; `link`, `deadline`, `refused` as `StimJimPort.open`
+ */
+export async function connectStimJim(options: StimJimOptions, signal: AbortSignal): Promise<StimJim> {
+  const outputs = outputsOf(options.groups, STIMJIM_CAPABILITIES.outputs, 'StimJim');
+  const device = new StimJimDevice(options, outputs);
+  await device.open(signal);
+  return device;
+}
+
+class StimJimDevice implements StimJim {
+  readonly description: StimulatorDescription;
+  readonly #options: StimJimOptions;
+  /** (group) its output, from 1. */
+  readonly #outputs: readonly number[];
+  readonly #port: StimJimPort;
+  readonly #watch: DeliveryWatch;
+  readonly #events = new Subject<StimulatorEvent>();
+  readonly #deliveries = new Subject<StimJimDelivery>();
+  readonly events$: Observable<StimulatorEvent> = this.#events.asObservable();
+  readonly deliveries$: Observable<StimJimDelivery> = this.#deliveries.asObservable();
+  /** By the groups that it fires, `0`, `1` or `0,1`; empty when nothing is programmed. */
+  #trains: ReadonlyMap<string, StimJimTrain> = new Map();
+
+  constructor(options: StimJimOptions, outputs: readonly number[]) {
+    this.#options = options;
+    this.#outputs = outputs;
+    this.#watch = new DeliveryWatch(options.timers, {
+      onDelivery: (delivery) => {
+        this.#deliveries.next(delivery);
+      },
+      onWarning: (message) => {
+        this.#events.next({ type: 'warning', message });
+      },
+    });
+    this.#port = new StimJimPort(options, {
+      onReply: (reply) => {
+        this.#handle(reply);
+      },
+      onLost: (error) => {
+        this.#watch.forget();
+        this.#events.next({ type: 'failed', message: error.message });
+      },
+    });
+    this.description = {
+      device: STIMJIM_CAPABILITIES.device,
+      // it tells neither
+      serialNumber: options.port,
+      firmware: 'stimjimPulser',
+      stimulation: capabilitiesOf(options.groups),
+      groups: options.groups,
+      maxTogether: options.groups.length,
+      watchdogMs: null,
+    };
+  }
+
+  async open(signal: AbortSignal): Promise<void> {
+    await this.#port.open(signal);
+  }
+
+  async program(patterns: readonly CheckedPattern[], signal?: AbortSignal): Promise<void> {
+    const { groups } = this.#options;
+    if (patterns.length !== groups.length) {
+      const wanted = `${groups.length}, one for each group`;
+      throw new MeaError('bad-input', { what: 'Not as many patterns as groups', got: `${patterns.length}`, wanted });
+    }
+    const pulses = groups.map((group, i) => pulseOfGroup(patterns[i], group));
+    this.#trains = new Map();
+    const trains = new Map<string, StimJimTrain>();
+    const choices = groups.length === 2 ? [[0], [1], [0, 1]] : [[0]];
+    choices.forEach((choice, i) => trains.set(choice.join(), this.#toTrain(FIRST_TRAIN + i, choice, pulses)));
+    for (const train of trains.values()) await this.#port.upload(train, signal);
+    this.#trains = trains;
+  }
+
+  async fire(groups: readonly number[]): Promise<void> {
+    assertGroups(groups, this.#outputs.length, this.#port.where);
+    const train = this.#trains.get([...groups].sort((a, b) => a - b).join());
+    if (train === undefined) throw notProgrammed(this.#port.where);
+    if (this.#watch.isRunning) {
+      throw new MeaError('refused', {
+        what: 'The StimJim is still busy with the last pulse',
+        where: this.#port.where,
+        remedy: `leave at least ${train.periodUs / 1000} ms between two stimuli`,
+      });
+    }
+    this.#watch.begin(train);
+    await this.#port.start(train.n);
+  }
+
+  async allOff(): Promise<void> {
+    const wasProgrammed = this.#trains.size;
+    this.#trains = new Map();
+    this.#watch.forget();
+    await this.#port.stop();
+    for (let i = 0; i < wasProgrammed; i++) {
+      await this.#port.upload(toHarmlessTrain(FIRST_TRAIN + i, this.#port.whenOff));
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#port.isOpen) await this.allOff().catch(() => undefined);
+    await this.#port.close();
+    this.#events.complete();
+    this.#deliveries.complete();
+  }
+
+  #toTrain(n: number, choice: readonly number[], pulses: readonly (readonly PulsePhase[] | null)[]): StimJimTrain {
+    const whenOff = this.#port.whenOff;
+    const phasesOf = (output: number): readonly PulsePhase[] | null => {
+      const group = this.#outputs.indexOf(output);
+      return choice.includes(group) ? (pulses[group] ?? null) : null;
+    };
+    const outputs: OutputPhases = [phasesOf(1), phasesOf(2)];
+    if (outputs.every((phases) => phases === null)) return toHarmlessTrain(n, whenOff);
+    return toPulseTrain(n, outputs, {
+      whenOff,
+      where: choice.map((group) => this.#options.groups[group]!.trigger).join(),
+    });
+  }
+
+  #handle(reply: StimJimReply): void {
+    if (reply.type === 'booting') {
+      // its trains are those of its makers now, which are not harmless
+      this.#trains = new Map();
+      this.#watch.forget();
+      this.#events.next({ type: 'warning', message: 'The StimJim has booted anew: its trains are lost' });
+    } else this.#watch.handle(reply);
+  }
+}
+
+function capabilitiesOf(groups: readonly StimulusGroup[]): StimulationCapabilities {
+  return {
+    electrodes: groups.flatMap(({ electrodes }) => electrodes).sort((a, b) => a - b),
+    currentStepUa: STIMJIM_CAPABILITIES.currentStepUa,
+    maxCurrentUa: STIMJIM_CAPABILITIES.maxCurrentUa,
+    timeStepUs: STIMJIM_CAPABILITIES.timeStepUs,
+    maxPhases: 5,
+    slots: groups.length,
+    queueLength: 1,
+    scheduling: 'immediate',
+    delivery: 'observed',
+    maxAheadMs: STIMJIM_CAPABILITIES.scheduleAheadMs,
+  };
+}
