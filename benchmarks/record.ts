@@ -6,6 +6,7 @@ import { openRandomStream } from '../protocols/random.js';
 import { hertz, sampleIndex } from '../protocols/units.js';
 import { recordEvent } from '../src/cli/record-events.js';
 import { systemClock } from '../src/clock.js';
+import { systemTimers } from '../src/timers.js';
 import { describeProbe } from '../src/recording/probe-file.js';
 import type { RecorderPort } from '../src/recording/recorder-port.js';
 import { startRecorder } from '../src/recording/start-recorder.js';
@@ -49,6 +50,7 @@ function newFolder(name: string): string {
 function openPort(folder: string, channels: number, onLost: () => void): Promise<RecorderPort> {
   return startRecorder({
     clock: systemClock(),
+    timers: systemTimers(),
     folder,
     session: {
       version: 1,

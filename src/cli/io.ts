@@ -11,6 +11,8 @@ export interface CliIo {
   readonly signal: AbortSignal;
   /** Keys that abort it, too; undefined where no terminal is listened to. */
   readonly stopKeys?: StopKeys | undefined;
+  /** Told when a call of the system does not come back: the process will not end by itself. */
+  readonly onHung?: () => void;
 }
 
 /** Exit codes of every command. */

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { statfsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { MeaError } from '../../protocols/errors.js';
+import { isMeaError, MeaError } from '../../protocols/errors.js';
 import type { Capabilities } from '../../protocols/mea-link/messages.js';
 import type { Provenance } from '../../protocols/trial.js';
 import { hertz, milliseconds } from '../../protocols/units.js';
 import { systemClock } from '../clock.js';
+import { systemTimers } from '../timers.js';
 import type { Experiment } from '../closed-loop/experiment.js';
 import type { Rig } from '../closed-loop/rig.js';
 import type { RigLoopSettings } from '../pipeline/worker/rig-settings.js';
@@ -87,6 +88,13 @@ export function toRecordedDevice(capabilities: Capabilities, bootId?: number): R
   };
 }
 
+/** Gives the lock of a folder back, unless the disk that it is on hangs: touching it would hang as well. */
+export function releaseUnlessHung(release: () => void, recorder: RecorderPort): () => void {
+  return () => {
+    if (!recorder.isHung) release();
+  };
+}
+
 /** A recorder in this thread, for what has no time of its own. Nothing is written before the first record. */
 export function openRecorderHere(options: OpenRecorderOptions): RecorderPort {
   const { folder, plan, continued, ledgerBatch } = options;
@@ -113,6 +121,7 @@ export function openRecorderThread(options: OpenRecorderOptions): Promise<Record
   const { folder, plan, continued } = options;
   return startRecorder({
     clock: systemClock(),
+    timers: systemTimers(),
     folder: folder.path,
     session: describeRecording(plan),
     probe: describeProbe(plan.rig.array),
@@ -125,9 +134,12 @@ function toTeller({ io, onLoss, onFailed }: OpenRecorderOptions): (notice: Recor
   return (notice) => {
     const words = describeNotice(notice);
     if (words === undefined) return;
-    if (notice.type !== 'disk-low') onLoss();
+    // A loss counts once: when it begins.
+    if (notice.type !== 'disk-low' && notice.type !== 'overrun') onLoss();
     io.stderr(`meactl: ${words}\n`);
-    if (notice.type === 'failed') onFailed?.();
+    if (notice.type !== 'failed') return;
+    if (isMeaError(notice.error, 'deadline')) io.onHung?.();
+    onFailed?.();
   };
 }
 

@@ -18,6 +18,7 @@ import {
   assertRoom,
   openRecorderHere,
   openRecorderThread,
+  releaseUnlessHung,
   toRecordedDevice,
   withRaw,
   type OpenRecorderOptions,
@@ -122,7 +123,7 @@ async function begin(
     };
     const recorder = rig.device === 'emulator' ? openRecorderHere(options) : await openRecorderThread(options);
     recordEvents(recorder, signals.events$);
-    return { folder, recorder, release };
+    return { folder, recorder, release: releaseUnlessHung(release, recorder) };
   } catch (error) {
     release();
     throw error;

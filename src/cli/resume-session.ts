@@ -21,6 +21,7 @@ import type { CliIo } from './io.js';
 import {
   openRecorderHere,
   rawPolicyOf,
+  releaseUnlessHung,
   toRecordedDevice,
   type OpenRecorderOptions,
   type RecordedDevice,
@@ -134,7 +135,8 @@ async function continueRun(
     });
   });
   const source = createContinuedSource(run.trials, run.rests, live);
-  return { folder, experiment, rig, policy, source, arming: recorded.arming, writer, sink, losses, release };
+  const own = { arming: recorded.arming, release: releaseUnlessHung(release, begun) };
+  return { folder, experiment, rig, policy, source, writer, sink, losses, ...own };
 }
 
 /** Mends what a crash left before anything is added to it. */

@@ -21,6 +21,7 @@ import {
   openRecorderHere,
   openRecorderThread,
   rawPolicyOf,
+  releaseUnlessHung,
   toRecordedDevice,
   type OpenRecorderOptions,
   type RecordedDevice,
@@ -76,7 +77,7 @@ export async function startRun(
         { folder, plan, io, ledgerBatch: command.ledgerBatch, onLoss: () => losses.count++ },
         rig,
       );
-      begun = { folder, recorder, release };
+      begun = { folder, recorder, release: releaseUnlessHung(release, recorder) };
       return recorder;
     } catch (error) {
       release();

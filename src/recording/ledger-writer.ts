@@ -32,7 +32,8 @@ export function openLedgerWriter({ recorder, state, position: begun }: LedgerWri
     try {
       await recorder.close();
     } finally {
-      slots.close();
+      // On a disk that hangs this would as well.
+      if (!recorder.isHung) slots.close();
     }
   };
   return {

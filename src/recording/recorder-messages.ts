@@ -7,6 +7,8 @@ export interface RecorderThreadData extends Pick<
   'folder' | 'session' | 'probe' | 'continued' | 'syncMs' | 'reserveBytes'
 > {
   readonly isRecorder: true;
+  /** Address of a module whose `createDisk` makes the disk; the system's by default. */
+  readonly diskProgram?: string;
   /** Wall time less the host's time, in ms. */
   readonly wallOffsetMs: number;
 }

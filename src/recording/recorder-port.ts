@@ -16,8 +16,13 @@ export interface RecorderPort {
   readonly isLedgerWritten: boolean;
   /** Resolves when at most so many bytes are still on their way; for who can wait, as a device cannot. */
   untilTaken(bytes: number): Promise<void>;
-  /** Writes all, says that it is whole, and closes the files. Idempotent. @throws MeaError `storage` */
+  /** Writes all, says that it is whole, and closes the files. Idempotent. @throws MeaError `storage`; `deadline` when it hangs */
   close(): Promise<void>;
+  /**
+   * True once a call of the disk has not come back. Whoever touches the folder would wait as well, and the process does not end
+   * by itself: the system holds its thread.
+   */
+  readonly isHung: boolean;
 }
 
 /** What a user is told of a recorder's troubles. */
@@ -29,8 +34,10 @@ export function describeNotice(notice: RecorderNotice): string | undefined {
       return `the disk is full in ${notice.minutesLeft.toFixed(1)} minutes; raw samples will stop first`;
     case 'raw-stopped':
       return `raw samples are no longer recorded: ${notice.error.message}; spikes, stimuli and trials still are`;
+    case 'behind':
+      return `the disk does not follow: ${(notice.pendingBytes / 2 ** 20).toFixed(0)} MiB wait for it; what comes is not recorded until it does, samples first`;
     case 'overrun':
-      return `the disk is too slow: ${notice.frames} frames from sample ${notice.fromSample} on were not recorded`;
+      return `the disk was too slow: ${notice.frames} frames from sample ${notice.fromSample} on and ${notice.records} other records were not recorded`;
     case 'failed':
       return `nothing is recorded any more: ${notice.error.message}`;
   }
@@ -66,6 +73,7 @@ export function toPort(
       return recorder.isLedgerWritten;
     },
     untilTaken: () => Promise.resolve(),
+    isHung: false,
     close: () =>
       new Promise((resolve) => {
         recorder.close();
@@ -105,6 +113,9 @@ export function lazyPort(open: () => RecorderPort): RecorderPort {
     },
     get isLedgerWritten() {
       return opened?.isLedgerWritten ?? true;
+    },
+    get isHung() {
+      return opened?.isHung ?? false;
     },
     untilTaken: (bytes) => opened?.untilTaken(bytes) ?? Promise.resolve(),
     close: () => opened?.close() ?? Promise.resolve(),

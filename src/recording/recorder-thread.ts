@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { MeaError } from '../../protocols/errors.js';
 import { sampleIndex } from '../../protocols/units.js';
 import { toWireError } from '../../protocols/wire-error.js';
-import { systemDisk } from './disk/disk.js';
+import { systemDisk, type Disk } from './disk/disk.js';
 import { decodeJson, decodeSpikes } from './journal/payloads.js';
 import { hostMs } from './host-time.js';
 import { Recorder } from './recorder.js';
@@ -32,7 +32,7 @@ let recorder: Recorder | undefined;
 try {
   recorder = new Recorder({
     ...data,
-    disk: systemDisk(),
+    disk: data.diskProgram === undefined ? systemDisk() : await loadDisk(data.diskProgram),
     clock: { wallMs: () => data.wallOffsetMs + hostMs(), monotonicMs: hostMs },
     onNotice: (notice) => {
       post({
@@ -68,6 +68,17 @@ if (open !== undefined) {
     post({ type: 'closed', error: refusal });
     port.close();
   });
+}
+
+/** A disk that a test puts in the place of the system's. */
+async function loadDisk(program: string): Promise<Disk> {
+  const module: unknown = await import(program);
+  if (isDiskProgram(module)) return module.createDisk();
+  throw new MeaError('internal', { what: 'No disk for the recorder', wanted: 'createDisk', where: program });
+}
+
+function isDiskProgram(module: unknown): module is { createDisk(): Disk } {
+  return typeof module === 'object' && module !== null && 'createDisk' in module;
 }
 
 /** Carries out what a batch holds. */

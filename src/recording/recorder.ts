@@ -40,13 +40,16 @@ export type RecorderNotice =
   | { readonly type: 'disk-low'; readonly minutesLeft: number; readonly freeBytes: number }
   /** Raw samples are no longer kept; all else is. */
   | { readonly type: 'raw-stopped'; readonly error: MeaError; readonly lostFrames: number }
-  /** The recorder could not follow: these samples are not in the recording. */
+  /** The disk does not follow: from now on some of what comes is not kept. How much, an `overrun` tells at its end. */
+  | { readonly type: 'behind'; readonly pendingBytes: number; readonly maxPendingBytes: number }
+  /** The recorder could not follow: these samples are not in the recording, nor as many other records. */
   | {
       readonly type: 'overrun';
       readonly blocks: number;
       readonly frames: number;
       readonly fromSample: number;
       readonly toSample: number;
+      readonly records: number;
     }
   /** Nothing is recorded any more. */
   | { readonly type: 'failed'; readonly error: MeaError };

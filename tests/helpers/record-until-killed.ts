@@ -4,6 +4,7 @@ import { writeSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { sampleIndex } from '../../protocols/units.js';
 import { systemClock } from '../../src/clock.js';
+import { systemTimers } from '../../src/timers.js';
 import { describeProbe } from '../../src/recording/probe-file.js';
 import { startRecorder } from '../../src/recording/start-recorder.js';
 import { sessionOf, valueOf } from './recording-scenario.js';
@@ -16,6 +17,7 @@ const MAX_AHEAD = 40_000;
 let promised = 0;
 const recorder = await startRecorder({
   clock: systemClock(),
+  timers: systemTimers(),
   folder: folder!,
   session: sessionOf({ seconds: 0, channels }),
   probe: describeProbe({ rows: 1, columns: channels }),

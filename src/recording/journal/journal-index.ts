@@ -61,8 +61,12 @@ export interface JournalIndex {
   readonly end: RecordingEnd;
   readonly recovered: readonly Recovered[];
   readonly lost: { readonly events: number; readonly samples: number };
-  /** Frames that a recorder told were not kept: when it could not follow, and by the last word of raw samples that stopped. */
-  readonly told: { readonly overrunFrames: number; readonly rawStopped: string | undefined };
+  /** What a recorder told was not kept: when it could not follow, and by the last word of raw samples that stopped. */
+  readonly told: {
+    readonly overrunFrames: number;
+    readonly overrunRecords: number;
+    readonly rawStopped: string | undefined;
+  };
   readonly damage: readonly DamagedBytes[];
   readonly missing: readonly MissingFrames[];
   /** Of `damage` and `missing`: those that a recovery found and told. */
@@ -114,8 +118,9 @@ class IndexBuilder {
   #newestLatency: LatencyRecord | undefined;
   #end: RecordingEnd = 'open';
   #lost = { events: 0, samples: 0 };
-  readonly #told: { overrunFrames: number; rawStopped: string | undefined } = {
+  readonly #told: { overrunFrames: number; overrunRecords: number; rawStopped: string | undefined } = {
     overrunFrames: 0,
+    overrunRecords: 0,
     rawStopped: undefined,
   };
   #frames = 0;
@@ -213,7 +218,11 @@ class IndexBuilder {
   #takeLoss(payload: Uint8Array, where: string): void {
     const { event } = decodeJson(payload, eventSchema, where);
     if (event.type === RAW_STOPPED) this.#told.rawStopped = String(event.reason);
-    else if (event.type === OVERRUN) this.#told.overrunFrames += Number(event.frames);
+    else if (event.type === OVERRUN) {
+      this.#told.overrunFrames += Number(event.frames);
+      // An older recording tells of samples alone.
+      this.#told.overrunRecords += Number(event.records ?? 0);
+    }
   }
 
   #takeEnd(name: FrameType, payload: Uint8Array, where: string): void {
