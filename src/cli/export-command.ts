@@ -3,6 +3,7 @@ import type { ExportFormat, ExportSummary } from '../recording/exports/exporter.
 import { EXPORTERS } from '../recording/exports/exporters.js';
 import { openForExport, type OpenedForExport } from '../recording/exports/open-for-export.js';
 import { openRunFolder } from '../recording/run-folder.js';
+import { writerOf } from '../recording/run-lock.js';
 import { EXIT, type CliIo, type ExitCode } from './io.js';
 import { openShareProgress, withShareProgress } from './progress.js';
 
@@ -22,7 +23,8 @@ export async function exportCommand(
   { recording, format, out, compress, skipDamaged = false, json }: ExportCommand,
   io: CliIo,
 ): Promise<ExitCode> {
-  const { path } = openRunFolder(recording);
+  const { path, lock } = openRunFolder(recording);
+  const writer = writerOf(lock);
   const contents = await withShareProgress('read', io, (options) =>
     openForExport(path, skipDamaged ? 'blind' : 'refuse', options),
   );
@@ -36,7 +38,7 @@ export async function exportCommand(
     });
     bar.stop();
     io.stdout(json ? `${JSON.stringify({ version: 1, ...summary })}\n` : describeSummary(summary));
-    const complaints = describeState(contents);
+    const complaints = describeState(contents, writer);
     for (const complaint of complaints) io.stderr(`meactl: ${complaint}\n`);
     return contents.index.missing.length > 0 ? EXIT.dataLost : EXIT.done;
   } finally {
@@ -45,10 +47,16 @@ export async function exportCommand(
   }
 }
 
-function describeState({ index }: OpenedForExport): string[] {
+function describeOpen(writer: number | undefined): string {
+  return writer === undefined
+    ? 'the recording was cut off: what is there was exported'
+    : `the recording is being written by process ${writer}: what was there was exported`;
+}
+
+function describeState({ index }: OpenedForExport, writer: number | undefined): string[] {
   const missing = index.missing.reduce((sum, { frames }) => sum + frames, 0);
   return [
-    ...(index.end === 'open' ? ['the recording has not ended, or was cut off: what is there was exported'] : []),
+    ...(index.end === 'open' ? [describeOpen(writer)] : []),
     ...(missing > 0 ? [`${missing} records of the recording are missing`] : []),
   ];
 }

@@ -10,7 +10,7 @@ import { recoverInPieces, type Recovery } from '../recording/recover.js';
 import { describeRecordedFile } from '../recording/readers/describe-recorded-file.js';
 import { openRecordedFile } from '../recording/readers/open-recorded-file.js';
 import { isRecording, openRunFolder, runFolder } from '../recording/run-folder.js';
-import { lockRun } from '../recording/run-lock.js';
+import { lockRun, writerOf } from '../recording/run-lock.js';
 import { verifyInPieces } from '../recording/verify.js';
 import { EXIT, type CliIo, type ExitCode } from './io.js';
 import { withShareProgress } from './progress.js';
@@ -24,16 +24,18 @@ export interface InspectCommand {
 export async function infoCommand({ recording, json }: InspectCommand, io: CliIo): Promise<ExitCode> {
   assertThere(recording);
   if (!isRecording(recording)) return infoOfFile({ recording, json }, io);
+  const lockHolder = writerOf(runFolder(recording).lock);
   const opened = await withShareProgress('read', io, (options) => openRecordingInPieces(recording, 'refuse', options));
   try {
     const { session, index, signals } = opened;
+    const writer = index.end === 'open' ? lockHolder : undefined;
     const raw = signals.map(({ signal: { name, firstSample, frames, blind, sampleRateHz } }) => {
       const blindFrames = blind.reduce((sum, { from, to }) => sum + to - from, 0);
       return { name, firstSample, frames, seconds: (frames - blindFrames) / sampleRateHz, blindFrames };
     });
     if (json) {
       const about = { ...session, configuration: undefined };
-      const outcome = { version: 1, path: recording, session: about, ...summarise(index), raw };
+      const outcome = { version: 1, path: recording, session: about, ...summarise(index), writer: writer ?? null, raw };
       io.stdout(`${JSON.stringify(outcome)}\n`);
     } else {
       const { device, provenance, startedAt, channels, sampleRateHz } = session;
@@ -41,7 +43,7 @@ export async function infoCommand({ recording, json }: InspectCommand, io: CliIo
       io.stdout(
         [
           `${session.kind} of ${startedAt}, ${provenance}: ${device.name}, ${channels} electrodes at ${sampleRateHz} Hz`,
-          `  ${describeEnd(index)}`,
+          `  ${describeEnd(index, writer)}`,
           `  ${index.counts.trials} trials, ${index.counts.spikes} spikes, ${index.counts.events} events`,
           raw.length === 0
             ? `  raw samples: ${session.raw === 'none' ? 'none were kept' : 'none'}`
@@ -61,17 +63,19 @@ export async function infoCommand({ recording, json }: InspectCommand, io: CliIo
 export async function verifyCommand({ recording, json }: InspectCommand, io: CliIo): Promise<ExitCode> {
   assertThere(recording);
   openRunFolder(recording);
-  const { index, problems, remarks, chunks, rawSeconds, damagedSeconds } = await withShareProgress(
+  const { index, problems, remarks, recovery, writer, chunks, rawSeconds, damagedSeconds } = await withShareProgress(
     'checked',
     io,
     (options) => verifyInPieces(recording, options),
   );
   if (json) {
-    const outcome = { version: 1, path: recording, ...summarise(index), chunks, rawSeconds, damagedSeconds };
-    io.stdout(`${JSON.stringify({ ...outcome, problems, remarks })}\n`);
+    const about = { version: 1, path: recording, ...summarise(index), writer: writer ?? null };
+    const outcome = { ...about, chunks, rawSeconds, damagedSeconds, problems, remarks, recovery };
+    io.stdout(`${JSON.stringify(outcome)}\n`);
   } else {
     for (const { file, what } of problems) io.stdout(`${file}: ${what}\n`);
     for (const remark of remarks) io.stdout(`remark: ${remark}\n`);
+    for (const step of recovery) io.stdout(`meactl recover would: ${step}\n`);
     const verdict = problems.length === 0 ? 'all is as it was written' : `${problems.length} problems`;
     io.stdout(`${verdict}: ${index.frames} records, ${chunks} chunks of raw samples (${rawSeconds.toFixed(1)} s)\n`);
   }
@@ -152,14 +156,15 @@ function summarise(index: JournalIndex): object {
   return { end, records: frames, counts, savedUpTo: lastSync ?? null, recovered, lost };
 }
 
-function describeEnd({ end, lastSync, recovered }: JournalIndex): string {
+function describeEnd({ end, lastSync, recovered }: JournalIndex, writer: number | undefined): string {
   const saved = lastSync === undefined ? 'nothing' : new Date(lastSync.wallMs).toISOString();
+  if (writer !== undefined) return `is being written by process ${writer}; saved up to ${saved}`;
   if (end === 'clean') return `ended as it should; saved up to ${saved}`;
   if (end === 'recovered') {
     const lost = recovered.reduce((sum, { lostSeconds }) => sum + lostSeconds, 0);
     return `was cut off and recovered; saved up to ${saved}; ${lost.toFixed(2)} s of samples are lost`;
   }
-  return `has not ended, or was cut off; saved up to ${saved}; meactl recover mends one that was cut off`;
+  return `was cut off; saved up to ${saved}; what is there can be read, and meactl recover mends it`;
 }
 
 function assertThere(path: string): void {

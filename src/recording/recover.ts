@@ -13,7 +13,7 @@ import { countFrames, describeTtl, sampleNumbersOf } from './raw/derived-columns
 import { isSameFile } from './disk/is-same-file.js';
 import { CONTINUOUS_FOLDER, NODE_FOLDER, structureOf, TTL_FOLDER } from './raw/structure-oebin.js';
 import { storageError } from './write-all.js';
-import { isLockedByOther } from './run-lock.js';
+import { writerOf } from './run-lock.js';
 import { runFolder } from './run-folder.js';
 
 /** What was done to a recording that was not ended as it should. */
@@ -74,9 +74,11 @@ function* recovering(path: string, { disk, clock }: RecoveryOptions): LongWork<R
   if (found.next.segment === 0) {
     throw new MeaError('missing', { what: 'No recording here', wanted: 'a folder with a journal', where: path });
   }
-  if (isLockedByOther(runFolder(path).lock)) {
+  const writer = writerOf(runFolder(path).lock);
+  if (writer !== undefined) {
     throw new MeaError('exists', {
       what: 'The recording is being written by another process',
+      got: `process ${writer}`,
       where: path,
       remedy: 'wait until it has ended',
     });

@@ -1,9 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync, existsSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync, existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { isMeaError } from '../../protocols/errors.js';
-import { lockRun } from './run-lock.js';
+import { lockRun, writerOf } from './run-lock.js';
 
 describe('the lock of a run', () => {
   let folder = '';
@@ -48,6 +48,45 @@ describe('the lock of a run', () => {
     const release = lockRun(lock);
     expect(readFileSync(lock, 'utf8')).toBe(`${process.pid}\n`);
     release();
+  });
+
+  test('is taken over by one of two who find it left, though the second had looked before the first took it', () => {
+    writeFileSync(lock, '4194304999');
+    let first: (() => void) | undefined;
+    const taking = (): (() => void) =>
+      lockRun(lock, () => {
+        first = lockRun(lock);
+      });
+    expect(taking).toThrow(`process ${process.pid}`);
+    expect(first).toBeDefined();
+    expect(readdirSync(folder)).toEqual(['run.lock']);
+    first!();
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  test('is not taken over while another takes it over, nor by what was left of that', () => {
+    writeFileSync(lock, '4194304999');
+    writeFileSync(`${lock}.takeover`, `${process.pid}`);
+    expect(String(refusal())).toContain('run.lock.takeover');
+    expect(readdirSync(folder).sort()).toEqual(['run.lock', 'run.lock.takeover']);
+    expect(readFileSync(lock, 'utf8')).toBe('4194304999');
+  });
+
+  test('is not removed where another process has it by now', () => {
+    const release = lockRun(lock);
+    writeFileSync(lock, '1');
+    release();
+    expect(readFileSync(lock, 'utf8')).toBe('1');
+  });
+
+  test('tells which other process writes, as long as that lives', () => {
+    expect(writerOf(lock)).toBeUndefined();
+    writeFileSync(lock, '4194304999');
+    expect(writerOf(lock)).toBeUndefined();
+    writeFileSync(lock, `${process.ppid}`);
+    expect(writerOf(lock)).toBe(process.ppid);
+    writeFileSync(lock, `${process.pid}`);
+    expect(writerOf(lock)).toBeUndefined();
   });
 
   test('names the file where it cannot be made', () => {
