@@ -2,7 +2,8 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { indexJournal } from '../src/recording/journal/journal-index.js';
-import { cutJournal, writeJournal } from './helpers/recorded-journal.js';
+import { listSegments } from '../src/recording/journal/scan-journal.js';
+import { cutJournal, journalFrames, writeFrames, writeJournal } from './helpers/recorded-journal.js';
 import { interruptionsOf, toldLines } from './helpers/recorded-run.js';
 import { runCli, snapshotFolder, temporaryFolder, type CliOutcome } from './helpers/run-cli.js';
 import { smallExperimentFile } from './helpers/small-experiment.js';
@@ -56,6 +57,20 @@ describe('a run on the emulated voltages that died', () => {
     const before = snapshotFolder(folder);
     const { code, stderr } = await run('--resume', folder);
     expect([code, stderr]).toEqual([2, expect.stringContaining('does not repeat what was recorded')]);
+    expect(snapshotFolder(folder)).toEqual(before);
+  });
+
+  it('is not continued on a device of another gain than its session holds', async () => {
+    const folder = killedAfter(13);
+    const frames = journalFrames(folder).map(({ name, payload }) => {
+      const text = Buffer.from(payload).toString();
+      return [name, name === 'session' ? JSON.stringify({ ...JSON.parse(text), gainUvPerBit: 7 }) : payload] as const;
+    });
+    for (const segment of listSegments(folder)) rmSync(segment);
+    writeFrames(folder, { segment: 0, seq: 0 }, frames);
+    const before = snapshotFolder(folder);
+    const { code, stderr } = await run('--resume', folder);
+    expect([code, stderr]).toEqual([2, expect.stringContaining('expected 7 uV a bit')]);
     expect(snapshotFolder(folder)).toEqual(before);
   });
 

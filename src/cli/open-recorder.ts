@@ -14,7 +14,13 @@ import { systemDisk } from '../recording/disk/disk.js';
 import type { JournalPosition } from '../recording/journal/journal-writer.js';
 import { describeProbe } from '../recording/probe-file.js';
 import { describeNotice, lazyPort, toPort, type RecorderPort } from '../recording/recorder-port.js';
-import { Recorder, WINDOW_AFTER_MS, WINDOW_BEFORE_MS, type RecorderNotice } from '../recording/recorder.js';
+import {
+  Recorder,
+  reserveBytesOf,
+  WINDOW_AFTER_MS,
+  WINDOW_BEFORE_MS,
+  type RecorderNotice,
+} from '../recording/recorder.js';
 import type { RunFolder } from '../recording/run-folder.js';
 import { RECORDING_VERSION, type RawPolicy, type SessionFile } from '../recording/session-file.js';
 import { startRecorder } from '../recording/start-recorder.js';
@@ -163,28 +169,38 @@ function describeRecording({ kind, device, rig, experiment, raw }: RecordingPlan
   };
 }
 
+/** How much will be recorded. */
+export interface RecordedExtent {
+  readonly plan: Pick<RecordingPlan, 'device' | 'raw'>;
+  /** Of acquisition; absent where nobody knows. */
+  readonly seconds?: number;
+  readonly stimuli?: number;
+}
+
 /**
- * Looks whether what will be recorded has room on the disk.
+ * Looks whether what will be recorded has room on the disk, with what is kept free for its end.
  *
- * @param seconds of acquisition; undefined where nobody knows
+ * @param free bytes; undefined where the system does not know
  * @throws MeaError `storage` when it has not
  */
 export function assertRoom(
   out: string,
-  { plan, seconds, stimuli }: { readonly plan: RecordingPlan; readonly seconds?: number; readonly stimuli?: number },
+  { plan, seconds, stimuli }: RecordedExtent,
+  free: number | undefined = freeBelow(out),
 ): void {
   const { device, raw } = plan;
   if (device.gainUvPerBit === undefined || (raw !== 'all' && raw !== 'stimuli')) return;
   const rate = device.channels * device.sampleRateHz * 2;
   const windowS = (WINDOW_BEFORE_MS + WINDOW_AFTER_MS) / 1000;
   const kept = raw === 'all' ? seconds : stimuli === undefined ? undefined : stimuli * windowS;
-  const free = freeBelow(out);
-  if (kept === undefined || free === undefined || kept * rate <= free) return;
+  if (kept === undefined || free === undefined) return;
+  const wanted = kept * rate + reserveBytesOf(raw);
+  if (wanted <= free) return;
   const gib = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
   throw new MeaError('storage', {
     what: 'The recording does not fit on the disk',
     got: `${gib(free)} free`,
-    wanted: `${gib(kept * rate)} for ${(kept / 3600).toFixed(1)} h of ${device.channels} channels`,
+    wanted: `${gib(wanted)} for ${(kept / 3600).toFixed(1)} h of ${device.channels} channels, with ${gib(reserveBytesOf(raw))} for the end of the journal`,
     where: out,
     remedy: 'choose another place with --out, or keep less with --raw stimuli, --raw snippets or --raw none',
   });

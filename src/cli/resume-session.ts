@@ -30,6 +30,7 @@ import { openPolicy, recordedPolicy } from './open-policy.js';
 import { recordEvents } from './record-events.js';
 import { readRecordedExperiment, type RecordedExperiment } from './recorded-experiment.js';
 import type { RunCommand } from './run-options.js';
+import { assertSameDevice } from './same-device.js';
 import {
   assertNoWords,
   closingOnError,
@@ -96,6 +97,7 @@ async function continueRun(
     onLoss: () => losses.count++,
   });
   const begin = async (found: RecordedDevice): Promise<RecorderPort> => {
+    assertSameDevice(ledger.session, found, folder.path);
     recorder = await openRecorder(toOptions(found), rig);
     return recorder;
   };

@@ -162,6 +162,34 @@ describe('a recorder that goes on where one was killed', () => {
   });
 });
 
+describe('a recorder without raw samples', () => {
+  it('warns five minutes before its journal fills the disk', () => {
+    const notices: RecorderNotice[] = [];
+    let nowMs = 0;
+    let free = 400 * 64 * 1024;
+    const recorder = open(newFolder(), {
+      session: testSession({ raw: 'none' }),
+      disk: { ...systemDisk(), freeBytes: () => free },
+      clock: { wallMs: () => nowMs, monotonicMs: () => nowMs },
+      onNotice: (notice) => notices.push(notice),
+    });
+    const low = (): RecorderNotice[] => notices.filter(({ type }) => type === 'disk-low');
+    const second = (): void => {
+      // About 64 KiB.
+      recorder.put('snippets', new Uint8Array(64 * 1024));
+      nowMs += 1000;
+      recorder.tick();
+    };
+    for (let i = 0; i < 15; i++) second();
+    expect(low()).toEqual([]);
+    free = 290 * 64 * 1024;
+    for (let i = 0; i < 15; i++) second();
+    recorder.close();
+    expect(low()).toMatchObject([{ freeBytes: free }]);
+    expect(low()[0]).toHaveProperty('minutesLeft', expect.closeTo(290 / 60, 0));
+  });
+});
+
 describe('a recorder of windows around stimuli', () => {
   it('keeps those that were held back when the recording ends or the stream does, and no sample of before after it', () => {
     const folder = newFolder();

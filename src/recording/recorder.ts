@@ -21,7 +21,7 @@ import { NODE_FOLDER } from './raw/structure-oebin.js';
 import { DiskWatch } from './disk/disk-watch.js';
 import { makeNewFolder } from './disk/make-new-folder.js';
 import { Reserve } from './disk/reserve.js';
-import type { SessionFile } from './session-file.js';
+import type { RawPolicy, SessionFile } from './session-file.js';
 import { sampleIndex } from '../../protocols/units.js';
 
 /** What a recorder has to say while it records. */
@@ -83,6 +83,12 @@ const SYNC_MS = 1000;
 /** Spikes and events are given to the system so often, without forcing them. */
 const WRITE_MS = 100;
 const DISK_RESERVE_BYTES = { raw: 2 ** 26, journal: 2 ** 20 };
+
+/** Bytes that are kept free for the end of the journal on a full disk. */
+export function reserveBytesOf(raw: RawPolicy): number {
+  return raw === 'all' || raw === 'stimuli' ? DISK_RESERVE_BYTES.raw : DISK_RESERVE_BYTES.journal;
+}
+
 const ZEROS = new Uint8Array(2 ** 16);
 
 /**
@@ -132,11 +138,7 @@ export class Recorder {
             after: Math.round((WINDOW_AFTER_MS * session.sampleRateHz) / 1000),
           })
         : undefined;
-    this.#reserve = new Reserve(
-      disk,
-      join(folder, 'reserve.bin'),
-      options.reserveBytes ?? (this.#keepsRaw ? DISK_RESERVE_BYTES.raw : DISK_RESERVE_BYTES.journal),
-    );
+    this.#reserve = new Reserve(disk, join(folder, 'reserve.bin'), options.reserveBytes ?? reserveBytesOf(session.raw));
     try {
       this.#journal = new JournalWriter({ disk, folder }, continued?.journal ?? { segment: 0, seq: 0 });
     } catch (error) {
@@ -546,7 +548,8 @@ export class Recorder {
   }
 
   #lookAtDisk(): void {
-    const low = this.#diskWatch.look(this.#options.clock.monotonicMs(), this.#rawBytes);
+    const writtenBytes = this.#rawBytes + this.#journal.flushedBytes;
+    const low = this.#diskWatch.look(this.#options.clock.monotonicMs(), writtenBytes);
     if (low !== undefined) this.#options.onNotice({ type: 'disk-low', ...low });
   }
 }

@@ -34,6 +34,7 @@ export class JournalWriter {
   #buffer = Buffer.alloc(FIRST_BUFFER_BYTES);
   #used = 0;
   #refusal: MeaError | undefined;
+  #flushedBytes = 0;
 
   /** @throws MeaError `storage` */
   constructor(
@@ -52,6 +53,11 @@ export class JournalWriter {
   /** Sequence number of the next frame. */
   get seq(): number {
     return this.#seq;
+  }
+
+  /** Bytes given to the system so far, in all segments that this one made. */
+  get flushedBytes(): number {
+    return this.#flushedBytes;
   }
 
   /** Bytes that wait for `flush`. */
@@ -77,6 +83,7 @@ export class JournalWriter {
     if (this.#used === 0) return;
     if (this.#file.bytes > this.#segmentBytes) this.#rotate();
     this.#file.append(this.#buffer.subarray(0, this.#used));
+    this.#flushedBytes += this.#used;
     this.#used = 0;
   }
 
