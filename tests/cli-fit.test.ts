@@ -360,9 +360,9 @@ describe('meactl fit of a recorded run', () => {
     const fitted = fitOutputSchema.parse(JSON.parse(stdout));
     expect(stored.cultures[0]!.found).toBe(true);
     expect(fitted.cultures[0]!.file).toBe(folder);
-    expect({ ...fitted, cultures: fitted.cultures.map((culture) => ({ ...culture, file: 'ledger.jsonl' })) }).toEqual(
-      stored,
-    );
+    const { file } = stored.cultures[0]!;
+    expect(existsSync(join(folder, file))).toBe(true);
+    expect({ ...fitted, cultures: fitted.cultures.map((culture) => ({ ...culture, file })) }).toEqual(stored);
   });
 
   it('leaves out the unfinished session of an interrupted run, and says so', async () => {

@@ -29,6 +29,8 @@ function flip(path: string, byte: number): void {
 const replaySchema = z.object({
   records: z.number(),
   trials: z.number(),
+  trialsCompared: z.number(),
+  trialsAsRecorded: z.number(),
   samples: z.object({ recorded: z.number(), found: z.number(), difference: z.unknown().optional() }).nullable(),
   difference: z.unknown(),
 });
@@ -49,8 +51,9 @@ describe('a run on voltages with its raw samples', () => {
 
   it('repeats from its samples: spikes, counts and every record, to the bit', async () => {
     const { code, stdout } = await runCli(['replay', whole, '--json']);
-    const { samples, difference, trials } = replaySchema.parse(JSON.parse(stdout));
+    const { samples, difference, trials, ...counts } = replaySchema.parse(JSON.parse(stdout));
     expect([code, difference]).toEqual([0, null]);
+    expect(counts).toMatchObject({ trialsCompared: trials, trialsAsRecorded: 0 });
     expect(samples!.found).toBe(samples!.recorded);
     expect(samples!.found).toBeGreaterThan(1000);
     expect(samples!.difference).toBeUndefined();
@@ -159,6 +162,11 @@ describe('a run whose raw samples end before it does', () => {
       expect(stdout).toMatch(/no difference: \d+ spikes, to the bit/);
       expect(stdout).toMatch(/no difference: \d+ records/);
       expect(code).toBe(3);
+      const asJson = replaySchema.parse(JSON.parse((await runCli(['replay', folder, '--json'])).stdout));
+      const unseen = Number(/(\d+) trials reach beyond them/.exec(stdout)?.[1]);
+      expect(asJson.trialsAsRecorded).toBe(unseen);
+      expect(asJson.trialsCompared).toBe(asJson.trials - unseen);
+      expect(asJson.trialsCompared).toBeGreaterThan(0);
     },
   );
 });

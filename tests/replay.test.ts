@@ -13,6 +13,8 @@ const outcomeSchema = z.strictObject({
   version: z.literal(1),
   records: z.number(),
   trials: z.number(),
+  trialsCompared: z.number(),
+  trialsAsRecorded: z.number(),
   complete: z.boolean(),
   tornBytes: z.number(),
   samples: z.null(),
@@ -51,6 +53,9 @@ describe('a replay', () => {
       version: 1,
       records: 46,
       trials: 32,
+      // There are no samples to find them in.
+      trialsCompared: 0,
+      trialsAsRecorded: 32,
       complete: true,
       tornBytes: 0,
       samples: null,

@@ -97,7 +97,17 @@ async function compareRun(comparison: Comparison, command: ReplayCommand, io: Cl
   const { tornBytes } = recorded.ledger;
   const complete = run.records.at(-1)?.type === 'experiment-ended';
   const trials = run.trials.responses.length;
-  const outcome = { compared: sink.compared(), trials, complete, tornBytes, difference };
+  const trialsAsRecorded = samples?.unseen ?? trials;
+  const trialsCompared = trials - trialsAsRecorded;
+  const outcome = {
+    compared: sink.compared(),
+    trials,
+    trialsCompared,
+    trialsAsRecorded,
+    complete,
+    tornBytes,
+    difference,
+  };
   io.stdout(command.json ? toJson(outcome, samples) : describeOutcome(outcome, comparison));
   if (tornBytes > 0) io.stderr(`meactl: the last record of the recording was cut off (${tornBytes} bytes)\n`);
   if (io.signal.aborted) return EXIT.interrupted;
@@ -108,6 +118,9 @@ async function compareRun(comparison: Comparison, command: ReplayCommand, io: Cl
 interface Outcome {
   readonly compared: number;
   readonly trials: number;
+  /** Of them: those whose responses were found in the samples again, and those that were taken as they were recorded. */
+  readonly trialsCompared: number;
+  readonly trialsAsRecorded: number;
   /** The recording reaches the end of its experiment. */
   readonly complete: boolean;
   readonly tornBytes: number;

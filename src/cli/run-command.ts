@@ -7,6 +7,7 @@ import { forecastHere } from '../closed-loop/publish-forecast.js';
 import { rigSchema, type Rig } from '../closed-loop/rig.js';
 import { describeStop } from '../closed-loop/stop-rules.js';
 import { runExperiment, type ExperimentResult } from '../closed-loop/run-experiment.js';
+import { segmentName } from '../recording/journal/journal-writer.js';
 import { readLedger } from '../recording/ledger-reader.js';
 import { writeWholeFile } from '../recording/whole-file.js';
 import { analyseNamed, describeAnalyses, describeFallbacks, encode, writeResult } from './analysis-output.js';
@@ -181,7 +182,8 @@ async function writeOutcome(
   }
   const analysis = analyseNamed(
     table,
-    { file: 'ledger.jsonl', index: 0 },
+    // Beside the results, and the same for every folder: results do not depend on it.
+    { file: segmentName(0), index: 0 },
     {
       mode: 'causal',
       initialSessions: experiment.initialSessions,
