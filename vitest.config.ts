@@ -15,6 +15,7 @@ const REAL_TIME = [
   'firmware-example',
   'open-ephys',
   'open-ephys-strangers',
+  'rearm-on-device',
   'record-on-device',
   'rig-worker',
   'run-on-device',

@@ -1,6 +1,7 @@
 import { MeaError } from '../protocols/errors.js';
 import {
   isDetecting,
+  isRearming,
   isResumable,
   isTimed,
   type DetectingSource,
@@ -134,11 +135,13 @@ export function createContinuedSource(recorded: RecordedTrials, rests: number, l
       }
     : {};
   const times = isTimed(live) ? { stageLatencies: () => live.stageLatencies() } : {};
-  if (!isResumable(live)) return { ...source, ...levels, ...times };
+  const rearmings = isRearming(live) ? { takeRearmings: () => live.takeRearmings() } : {};
+  if (!isResumable(live)) return { ...source, ...levels, ...times, ...rearmings };
   const resumable: ResumableSource = {
     ...source,
     ...levels,
     ...times,
+    ...rearmings,
     saveState: () => live.saveState(),
     restoreState: (state) => {
       live.restoreState(state);

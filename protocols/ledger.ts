@@ -1,4 +1,4 @@
-import type { Delivery, DeliveryDoubts, StageLatencies, TrialSourceDescription } from './trial.js';
+import type { Delivery, DeliveryDoubts, Rearming, StageLatencies, TrialSourceDescription } from './trial.js';
 
 /**
  * The trial ledger: what happened in an experiment, in order, one record per trial and event. Sessions and trials count
@@ -22,6 +22,7 @@ export type LedgerRecord =
   | RestRecord
   | ExperimentEnded
   | InterruptedRecord
+  | RearmedRecord
   | ResumedRecord;
 
 /** Version of the records; a reader refuses a newer one. */
@@ -46,6 +47,8 @@ export interface ArmingRecord {
   readonly limits: string;
   /** Limits whose source nobody had opened, and why they were accepted all the same; absent where there were none. */
   readonly acceptedUnconfirmed?: { readonly limits: readonly string[]; readonly why: string };
+  /** How often it may be armed again after a trip of the host; absent where it may not. */
+  readonly rearms?: number;
   /** A treatment of the culture as a person confirmed it; absent where the experiment has none. */
   readonly treatment?: TreatmentRecord;
 }
@@ -320,6 +323,14 @@ export interface ResumedRecord {
   readonly arming?: ArmingRecord;
 }
 
+/** The device was armed again, as the person who armed it had allowed; left out of every comparison. */
+export interface RearmedRecord extends Rearming {
+  readonly type: 'rearmed';
+  readonly session: number;
+  /** The next trial that had not counted yet. */
+  readonly trial: number;
+}
+
 /** Host times of one session, in microseconds per trial; no comparison reads them. */
 export interface LatencyRecord {
   readonly type: 'latency';
@@ -360,7 +371,7 @@ export interface LedgerSink {
   saveSourceState(state: Uint8Array): void;
 }
 
-/** True for the records that tell of a stop and its mending rather than of the experiment. */
+/** True for the records that tell of a stop or a trip and its mending rather than of the experiment. */
 export function isInterruption(record: LedgerRecord): boolean {
-  return record.type === 'interrupted' || record.type === 'resumed';
+  return record.type === 'interrupted' || record.type === 'resumed' || record.type === 'rearmed';
 }

@@ -125,6 +125,30 @@ export function isDetecting(source: TrialSource): source is DetectingSource {
   return 'detectorLevels' in source;
 }
 
+/** What may be followed by another arming, where a person has allowed it: the host stood still, or its heartbeats came too late. */
+export type RearmingCause = 'main-stalled' | 'armed-time';
+
+/** An arming that followed a trip. */
+export interface Rearming {
+  readonly cause: RearmingCause;
+  /** Where the device disarmed. */
+  readonly atSample: number;
+  /** From 1. */
+  readonly number: number;
+  /** Of so many. */
+  readonly allowed: number;
+}
+
+/** A source whose device may trip and be armed again. */
+export interface RearmingSource extends TrialSource {
+  /** Those since the last call, in their order. */
+  takeRearmings(): readonly Rearming[];
+}
+
+export function isRearming(source: TrialSource): source is RearmingSource {
+  return 'takeRearmings' in source;
+}
+
 /** A source that takes host times on its way from samples to stimuli. */
 export interface TimedSource extends TrialSource {
   /** By step, since the source was opened. */

@@ -41,6 +41,14 @@ describe('the word of a person', () => {
     }
   });
 
+  it('allows the device to be armed again, if at all, and not without end', () => {
+    expect(confirm({ arm: 'A7', rearm: 0 })).not.toHaveProperty('rearms');
+    expect(confirm({ arm: 'A7', rearm: 20 })).toMatchObject({ rearms: 20 });
+    const error = confirm({ arm: 'A7', rearm: 21 });
+    expect(isMeaError(error, 'usage') && error.message).toContain('got --rearm 21, expected at most 20');
+    expect(isMeaError(confirm({ rearm: 1 }), 'refused')).toBe(true);
+  });
+
   it('says why limits are good enough whose source nobody has opened, and it is recorded', () => {
     const why = 'data sheet is on its way';
     const error = confirm({ arm: 'A7' }, ['maxDuty', 'complianceV']);

@@ -11,10 +11,15 @@ export interface ArmingWords {
   readonly arm?: string | undefined;
   /** Why limits whose source nobody has opened are good enough. */
   readonly acceptUnconfirmed?: string | undefined;
+  /** How often the device may be armed again by itself after a trip of the host. */
+  readonly rearm?: number | undefined;
   readonly treatmentLot?: string | undefined;
   /** When the treatment was applied, ISO 8601. */
   readonly treatmentApplied?: string | undefined;
 }
+
+/** Who expects more trips than this has something to mend first. */
+const MAX_REARMS = 20;
 
 /** What is to be armed. */
 export interface ArmingCase {
@@ -31,7 +36,8 @@ export interface ArmingCase {
  * Holds a person's words against the device, its limits and the experiment.
  *
  * @returns what goes into the recording
- * @throws MeaError `refused` where a word is missing or too early: nothing may be armed then; `usage` for a time that is none
+ * @throws MeaError `refused` where a word is missing or too early: nothing may be armed then; `usage` for a time that is none,
+ *   or too many re-armings
  */
 export function confirmArming(words: ArmingWords, { experiment, rig, ...device }: ArmingCase): ArmingRecord {
   const { serialNumber } = device;
@@ -46,10 +52,20 @@ export function confirmArming(words: ArmingWords, { experiment, rig, ...device }
     });
   }
   const accepted = confirmLimits(words, rig);
+  const { rearm = 0 } = words;
+  if (rearm > MAX_REARMS) {
+    throw new MeaError('usage', {
+      what: 'Too many re-armings',
+      got: `--rearm ${rearm}`,
+      wanted: `at most ${MAX_REARMS}`,
+      remedy: 'find out why the host stands still',
+    });
+  }
   const treatment = confirmTreatment(words, experiment, device.nowMs);
   return {
     serialNumber,
     limits,
+    ...(rearm > 0 && { rearms: rearm }),
     ...(accepted !== undefined && { acceptedUnconfirmed: accepted }),
     ...(treatment !== undefined && { treatment }),
   };

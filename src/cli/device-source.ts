@@ -32,7 +32,7 @@ export interface DeviceRun {
 
 /**
  * Runs an experiment's trials on the device of a rig file, in real time, in a worker thread of its own. Arming takes a
- * person's word: the serial number of the very device. From then on the keys of the terminal stop it, as signals do; who closes
+ * person's word: the serial number of the very device, and how often it may be armed again. From then on the keys of the terminal stop it, as signals do; who closes
  * the source ends them.
  *
  * @throws MeaError of the driver; `bad-input` for a rig without limits or pulse, `refused` without that word
@@ -71,6 +71,7 @@ export async function openDeviceSignals(
       ...toSourceOptions({ experiment, rig, profile }),
       pulse,
       stop: io.signal,
+      rearms: arming.rearms,
     });
     return { source, arming };
   } catch (error) {

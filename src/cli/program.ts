@@ -75,6 +75,11 @@ function addRun(program: Command, io: CliIo, finish: Finish): void {
       '--accept-unconfirmed <why>',
       'arm although nobody has opened the source of some limits; the reason is recorded',
     )
+    .option(
+      '--rearm <times>',
+      'arm again by itself, so many times at most, after a trip of this program alone: it stood still, or was too late',
+      wholeNumber,
+    )
     .option('--treatment-lot <lot>', 'lot of the treatment that the culture on the device was given')
     .option('--treatment-applied <time>', 'when it was given, in ISO 8601')
     .addOption(

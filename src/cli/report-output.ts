@@ -1,4 +1,4 @@
-import type { LatencyRecord, StoppedRecord } from '../../protocols/ledger.js';
+import type { LatencyRecord, RearmedRecord, StoppedRecord } from '../../protocols/ledger.js';
 import type { TrialSourceDescription } from '../../protocols/trial.js';
 import type { ResponseTable } from '../../protocols/responses.js';
 import type { FallbackCounts } from '../closed-loop/run-experiment.js';
@@ -43,8 +43,9 @@ export function reportOfRun(run: {
   readonly latency?: LatencyRecord | undefined;
   /** The stop rule that ended it. */
   readonly stopped?: StoppedRecord | undefined;
+  readonly rearmings?: readonly RearmedRecord[] | undefined;
 }): string {
-  const { experiment, source, analysis, array, spikes, fallbacks, latency, stopped } = run;
+  const { experiment, source, analysis, array, spikes, fallbacks, latency, stopped, rearmings = [] } = run;
   const { culture } = experiment;
   const emulated = source.provenance === 'emulated';
   return renderReport({
@@ -67,6 +68,7 @@ export function reportOfRun(run: {
         `${experiment.sessions} of ${experiment.trials} trials, ${experiment.initialSessions} of them initial`,
       ],
       ...(stopped === undefined ? [] : [['Ended early', capitalise(describeStop(stopped))] as const]),
+      ...(rearmings.length === 0 ? [] : [['Armed again', describeRearmings(rearmings)] as const]),
       ['Sources', `${experiment.sources}, mixing ${experiment.mixing}, patterns ${experiment.patterns}`],
       ...policyFacts(experiment, fallbacks),
       ['Rest', `${experiment.rest.seconds} s between sessions (${experiment.rest.status})`],
@@ -81,6 +83,18 @@ export function reportOfRun(run: {
         : []),
     ],
   });
+}
+
+const REARMING_CAUSES = {
+  'main-stalled': 'the program had stood still',
+  'armed-time': 'heartbeats had come too late',
+} as const satisfies Record<RearmedRecord['cause'], string>;
+
+function describeRearmings(rearmings: readonly RearmedRecord[]): string {
+  const each = rearmings.map(
+    ({ session, trial, cause }) => `before trial ${trial + 1} of session ${session + 1} (${REARMING_CAUSES[cause]})`,
+  );
+  return `${rearmings.length} times, as the person who armed it had allowed: ${each.join('; ')}`;
 }
 
 /** Benchmark `active` measured it; docs/policies.md has the numbers. */

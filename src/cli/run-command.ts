@@ -200,11 +200,12 @@ async function writeOutcome(
   if (command.report) {
     const { reportOfRun, toArrayOfRun } = await import('./report-output.js');
     const { stimulusSpikesOfRun } = await import('./stimulus-spikes-of-run.js');
-    const latency = readLedger(folder.path).newestLatency;
+    const { newestLatency: latency, records } = readLedger(folder.path);
+    const rearmings = records.filter((record) => record.type === 'rearmed');
     const array = toArrayOfRun(rig, table);
     const spikes = await stimulusSpikesOfRun(folder.path, analysis.analysis);
     const about = { experiment, source: source.description, analysis, array, spikes };
-    const report = reportOfRun({ ...about, fallbacks, latency, stopped });
+    const report = reportOfRun({ ...about, fallbacks, latency, stopped, rearmings });
     await writeWholeFile(folder.report, encode(report), { overwrite });
   }
   if (command.json) {

@@ -11,6 +11,7 @@ export interface RunCommand {
   readonly realTime: boolean;
   readonly arm?: string;
   readonly acceptUnconfirmed?: string;
+  readonly rearm?: number;
   readonly treatmentLot?: string;
   readonly treatmentApplied?: string;
   readonly raw?: RawPolicy;

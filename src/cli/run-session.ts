@@ -181,6 +181,7 @@ export function assertNoWords(words: ArmingWords, { name }: Rig): void {
   for (const [option, value] of [
     ['--arm', words.arm],
     ['--accept-unconfirmed', words.acceptUnconfirmed],
+    ['--rearm', words.rearm],
     ['--treatment-lot', words.treatmentLot],
     ['--treatment-applied', words.treatmentApplied],
   ] as const) {

@@ -11,6 +11,7 @@ import {
 import { assertResponseTable, firstSessions, type ResponseTable } from '../../protocols/responses.js';
 import {
   isDetecting,
+  isRearming,
   isResumable,
   isTimed,
   type TrialRequest,
@@ -332,6 +333,7 @@ async function* runBatch(run: ExperimentRun, state: RunState, batch: Batch): Asy
   for await (const response of endedByAbort(source.run(batch.requests, signal), signal)) {
     latency.endResponse();
     const request = batch.requests[index]!;
+    noteRearmings(run, request);
     assertAnswer(request, response, source.description);
     const change = takePlanChange(state.plan, request);
     if (change !== undefined) ledger.append(change);
@@ -361,9 +363,17 @@ async function* runBatch(run: ExperimentRun, state: RunState, batch: Batch): Asy
     if (signal.aborted) return;
     latency.startResponse();
   }
-  if (index === batch.requests.length || signal.aborted) return;
+  const left = batch.requests[index];
+  if (left === undefined || signal.aborted) return;
+  noteRearmings(run, left);
   state.pending = tailOf(batch, { from: index, sources: experiment.sources, attempts: 0 });
   state.emptyBatches = index === 0 ? state.emptyBatches + 1 : 0;
+}
+
+/** Before the record of the trial that was to be next. */
+function noteRearmings({ source, ledger }: ExperimentRun, { session, trial }: PlannedTrial): void {
+  if (!isRearming(source)) return;
+  for (const rearming of source.takeRearmings()) ledger.append({ type: 'rearmed', session, trial, ...rearming });
 }
 
 function tailOf(

@@ -24,6 +24,7 @@ const delivery = z.enum(['delivered', 'nothing-as-asked', 'late', 'refused', 'mi
 const arming = z.object({
   serialNumber: z.string(),
   limits: z.string(),
+  rearms: z.exactOptional(z.int().min(1)),
   acceptedUnconfirmed: z.exactOptional(z.object({ limits: z.array(z.string()), why: z.string() })),
   treatment: z.exactOptional(
     z.object({
@@ -179,5 +180,14 @@ export const ledgerRecordSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('rest'), session: index, seconds: z.number().min(0) }),
   z.object({ type: z.literal('experiment-ended'), trials: index }),
   z.object({ type: z.literal('interrupted'), session: index, trial: index }),
+  z.object({
+    type: z.literal('rearmed'),
+    session: index,
+    trial: index,
+    cause: z.enum(['main-stalled', 'armed-time']),
+    atSample: index,
+    number: z.int().min(1),
+    allowed: z.int().min(1),
+  }),
   z.object({ type: z.literal('resumed'), session: index, trial: index, arming: z.exactOptional(arming) }),
 ]) satisfies z.ZodType<LedgerRecord>;

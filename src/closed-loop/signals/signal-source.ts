@@ -1,3 +1,4 @@
+import type { ArmRequest } from '../../../drivers/mea-link/stimulation-control.js';
 import { MeaError } from '../../../protocols/errors.js';
 import type { SafetyProfile } from '../../../protocols/stimulation/safety-profile.js';
 import type { StimPattern } from '../../../protocols/stimulation/stim-pattern.js';
@@ -6,6 +7,9 @@ import type {
   DeliveryDoubts,
   DetectingSource,
   DetectorLevels,
+  Rearming,
+  RearmingCause,
+  RearmingSource,
   StageLatencies,
   TrialRequest,
   TrialResponse,
@@ -45,6 +49,8 @@ export interface SignalSourceOptions {
   readonly settleMs: Milliseconds;
   /** The emergency stop: when it is aborted stimulation ends at once, and everything that waits is rejected with its reason. */
   readonly stop?: AbortSignal | undefined;
+  /** How often a person allows the device to be armed again after a trip of the host; 0 by default. */
+  readonly rearms?: number | undefined;
 }
 
 /** A stimulus is given to the device so long before it is due; a device may be armed for less than a second ahead. */
@@ -55,25 +61,33 @@ const AFTER_REST_MS = 500;
 const MIN_SLOTS = 2;
 /** A pattern is uploaded ahead where there is so much time for it. */
 const UPLOAD_MS = 50;
+/** A stimulus is given to the device so long before it is due at least; where there is less time its trial comes later. */
+const LEAST_LEAD_MS = 100;
+/** A device whose heartbeats have ended disarms well within this time. */
+const DISARM_MS = 5000;
 /** Responses that nobody waits for yet: trials come one after the other, more are of stimuli of somebody else. */
 const MAX_EARLY = 16;
 
 /**
  * Configures, starts and arms a rig, and makes a source of trials of it: each stimulus is scheduled on the device's
- * clock, counts come from its samples. Arming is what the caller's person asked for; nothing arms again. `stop` is the way to end
+ * clock, counts come from its samples. Arming is what the caller's person asked for; nothing arms again, but after a trip of the
+ * host and as often as that person has allowed (`rearms`). `stop` is the way to end
  * stimulation at once: it waits for nothing that was asked of the source, goes to the device ahead of all commands, and is final.
  *
  * @throws MeaError as the rig; `bad-input` for a rig without a stimulator, with too few pattern slots, or with electrodes
  * that it cannot pulse. Its `run` throws `refused` for a stimulus that the gate does not let pass, `link` when the device is no longer the armed one
  */
-export async function openSignalSource(rig: SignalRig, options: SignalSourceOptions): Promise<DetectingSource> {
+export async function openSignalSource(
+  rig: SignalRig,
+  options: SignalSourceOptions,
+): Promise<DetectingSource & RearmingSource> {
   assertElectrodes(rig, options);
   const { blockFrames, safetyProfile } = options;
   const source = new SignalSource(rig, options);
   const { profileHash } = await rig.configure({ blockFrames, safetyProfile });
   await rig.start();
   source.assertSound();
-  await rig.arm({ serialNumber: rig.capabilities.serialNumber, profileHash });
+  await source.arm({ serialNumber: rig.capabilities.serialNumber, profileHash });
   await source.untilBegun();
   return source;
 }
@@ -83,13 +97,19 @@ interface ComingTrial extends TrialRequest {
   readonly pattern: string;
 }
 
+interface Trip {
+  readonly cause: RearmingCause;
+  readonly atSample: number;
+  isOff: boolean;
+}
+
 interface PreloadEnd {
   readonly until: number;
   readonly signal: AbortSignal;
 }
 
 /** Trials on a rig, one after the other. A class because responses come while nobody has asked for them yet. */
-class SignalSource implements DetectingSource {
+class SignalSource implements DetectingSource, RearmingSource {
   readonly description: TrialSourceDescription;
   /** There where the rig takes host times. */
   readonly stageLatencies: (() => Promise<StageLatencies>) | undefined;
@@ -113,6 +133,12 @@ class SignalSource implements DetectingSource {
   #onMove: (() => void) | undefined;
   #failure: Error | undefined;
   #closed: Promise<void> | undefined;
+  /** As a person allowed it; undefined before it was armed. */
+  #armRequest: ArmRequest | undefined;
+  /** The host stood still, and the device will disarm; or it has. */
+  #trip: Trip | undefined;
+  #rearmings = 0;
+  readonly #untold: Rearming[] = [];
   /** The newest two: of these, the newer may be of samples after the last response. */
   #newLevels: DetectorLevels | undefined;
   #oldLevels: DetectorLevels | undefined;
@@ -171,7 +197,10 @@ class SignalSource implements DetectingSource {
     if (first !== undefined) await this.#preload(coming, { until: first.atSample - this.#samplesOf(LEAD_MS), signal });
     for (const index of coming.keys()) {
       signal.throwIfAborted();
-      yield await this.#carryOut(coming.slice(index), signal);
+      const response = await this.#carryOut(coming.slice(index), signal);
+      // There was a trip, and the trial must come later than planned.
+      if (response === undefined) return;
+      yield response;
     }
   }
 
@@ -189,6 +218,16 @@ class SignalSource implements DetectingSource {
     // The answer may come before the word of it.
     await this.#untilTrue(() => this.#rests > rests);
     this.assertSound();
+  }
+
+  /** By a person's word. */
+  async arm(request: ArmRequest): Promise<void> {
+    await this.#rig.arm(request);
+    this.#armRequest = request;
+  }
+
+  takeRearmings(): readonly Rearming[] {
+    return this.#untold.splice(0);
   }
 
   /** @throws what has ended it already */
@@ -211,11 +250,15 @@ class SignalSource implements DetectingSource {
     await this.#rig.close();
   }
 
-  /** Carries out the first of the trials to come. */
-  async #carryOut(coming: readonly ComingTrial[], signal: AbortSignal): Promise<TrialResponse> {
+  /** Carries out the first of the trials to come; undefined where it cannot be any more when it should. */
+  async #carryOut(coming: readonly ComingTrial[], signal: AbortSignal): Promise<TrialResponse | undefined> {
     const { session, trial, inputs, atSample } = coming[0]!;
     const where = `session ${session}, trial ${trial}`;
     await this.#until(atSample - this.#samplesOf(LEAD_MS), signal);
+    if (this.#trip !== undefined) {
+      await this.#armAgain(signal);
+      if (this.#now > atSample - this.#samplesOf(LEAST_LEAD_MS)) return undefined;
+    }
     const outcome = await this.#rig.schedule({
       pattern: this.#patternOf(coming[0]!, this.#fitting(coming)),
       at: { type: 'sample', sample: atSample },
@@ -265,7 +308,8 @@ class SignalSource implements DetectingSource {
     { by, reason, message }: RigStimulusRefused,
     { session, trial, atSample }: Pick<TrialRequest, 'session' | 'trial' | 'atSample'>,
   ): TrialResponse {
-    if (by === 'gate' && reason === 'armed') {
+    // A trip in this very moment: the trial is lost, and comes again.
+    if (by === 'gate' && reason === 'armed' && this.#trip === undefined) {
       throw new MeaError('link', {
         what: 'The rig is not armed for the stimulus of a trial',
         got: message,
@@ -273,7 +317,7 @@ class SignalSource implements DetectingSource {
         remedy: 'see why it disarmed, then begin anew: nothing arms again by itself',
       });
     }
-    if (by === 'gate') {
+    if (by === 'gate' && reason !== 'armed') {
       throw new MeaError('refused', {
         what: 'The safety gate refuses the stimulus of a trial',
         got: message,
@@ -441,8 +485,46 @@ class SignalSource implements DetectingSource {
     this.#moveTo(sample);
   }
 
+  /** After a trip of the host, as a person has allowed. */
+  async #armAgain(signal: AbortSignal): Promise<void> {
+    const latest = this.#now + this.#samplesOf(DISARM_MS);
+    // A device that is armed cannot be armed.
+    await this.#untilTrue(() => this.#trip?.isOff === true || this.#now > latest, { signal });
+    this.assertSound();
+    const trip = this.#trip;
+    if (trip?.isOff !== true || this.#armRequest === undefined) {
+      throw new MeaError('link', {
+        what: 'The device did not disarm after a stall of the host',
+        got: `${DISARM_MS} ms`,
+      });
+    }
+    this.#trip = undefined;
+    this.#rearmings += 1;
+    await this.#rig.arm(this.#armRequest);
+    this.assertSound();
+    const { cause, atSample } = trip;
+    this.#untold.push({ cause, atSample, number: this.#rearmings, allowed: this.#options.rearms ?? 0 });
+  }
+
+  /** @returns true for a trip of the host after which the device may be armed again */
+  #isForgiven(event: RigEvent): boolean {
+    const { rearms = 0 } = this.#options;
+    if (this.#armRequest === undefined || this.#rearmings >= rearms) return false;
+    if (event.type === 'main-stalled') {
+      this.#trip ??= { cause: 'main-stalled', isOff: false, atSample: this.#now };
+      return true;
+    }
+    if (event.type !== 'armed-changed' || event.armed) return false;
+    if (event.cause === 'armed-time') this.#trip ??= { cause: 'armed-time', isOff: false, atSample: event.atSample };
+    // Without heartbeats it disarms by its watchdog; by anything else it had another reason.
+    else if (event.cause !== 'watchdog' || this.#trip === undefined || this.#trip.isOff) return false;
+    this.#trip.isOff = true;
+    return true;
+  }
+
   /** What the device says that ends an experiment: nothing arms again by itself. */
   #followTrouble(event: RigEvent): void {
+    if (this.#isForgiven(event)) return;
     const ended = (got: string): MeaError =>
       new MeaError('link', {
         what: 'The rig is no longer the one that was armed',
