@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { connectMeaLink } from '../../drivers/mea-link/connect-mea-link.js';
 import { openTransport } from '../../drivers/transports/open-transport.js';
+import { systemClock } from '../../src/clock.js';
 import { rigSchema, toSafetyProfile } from '../../src/closed-loop/rig.js';
 import { systemTimers } from '../../src/timers.js';
 import { runRuleLoop } from './rule-loop.js';
@@ -28,7 +29,7 @@ try {
   const { latency } = await runRuleLoop({
     device,
     timers,
-    profile: toSafetyProfile(rig),
+    profile: toSafetyProfile(rig, systemClock().wallMs()),
     rule: EXAMPLE_RULE,
     pattern: EXAMPLE_PATTERN,
     createPipeline: exampleDetector(device.capabilities),

@@ -113,4 +113,32 @@ describe('the word of a person', () => {
   it('is not about a treatment that the experiment does not have', () => {
     expect(isMeaError(confirm({ arm: 'A7', treatmentLot: 'L' }), 'usage')).toBe(true);
   });
+
+  it('does not stand for impedances: a table that is too old, or lacks an electrode, arms nothing', () => {
+    const { safety, ...rig } = rigWith([]);
+    const limits = { ...safety, impedanceOhm: undefined, impedanceAgeS: undefined, maxImpedanceAgeS: undefined };
+    const arm = (measuredAt: string, count = 64): unknown => {
+      const measured = Array.from({ length: count }, (_, electrode) => ({ electrode, ohm: 1e5, measuredAt }));
+      const impedances = { file: 'z.csv', maxAgeDays: 7, measured };
+      try {
+        return confirmArming(
+          { arm: 'A7' },
+          {
+            experiment: smallExperiment(),
+            rig: rigSchema.parse({ ...rig, safety: { ...limits, impedances } }),
+            serialNumber: 'A7',
+            device: 'stimulator A7',
+            nowMs: Date.parse(NOW),
+          },
+        );
+      } catch (error) {
+        return error;
+      }
+    };
+    expect(arm('2026-11-21T10:00:00Z')).toMatchObject({ serialNumber: 'A7' });
+    const old = arm('2026-11-21T09:00:00Z');
+    expect(isMeaError(old, 'refused') && old.message).toMatch(/too old: .* \(z\.csv\); measure the impedances again/);
+    const missing = arm('2026-11-21T10:00:00Z', 60);
+    expect(isMeaError(missing, 'refused') && missing.message).toMatch(/none of electrodes 61, 63/);
+  });
 });

@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { MeaError } from '../../protocols/errors.js';
 import type { ArmingRecord, TreatmentRecord } from '../../protocols/ledger.js';
 import type { Experiment } from '../closed-loop/experiment.js';
-import type { Rig } from '../closed-loop/rig.js';
-import { unconfirmedLimits } from '../closed-loop/safety-section.js';
+import { stimulatedElectrodes, toSafetyProfile, type Rig } from '../closed-loop/rig.js';
+import { assertMeasured, unconfirmedLimits } from '../closed-loop/safety-section.js';
 
 /** What a person says about the device and the culture that a run stimulates. */
 export interface ArmingWords {
@@ -36,8 +36,8 @@ export interface ArmingCase {
  * Holds a person's words against the device, its limits and the experiment.
  *
  * @returns what goes into the recording
- * @throws MeaError `refused` where a word is missing or too early: nothing may be armed then; `usage` for a time that is none,
- *   or too many re-armings
+ * @throws MeaError `refused` where a word is missing or too early, or impedances are too old or missing: nothing may be armed
+ *   then; `usage` for a time that is none, or too many re-armings
  */
 export function confirmArming(words: ArmingWords, { experiment, rig, ...device }: ArmingCase): ArmingRecord {
   const { serialNumber } = device;
@@ -60,6 +60,10 @@ export function confirmArming(words: ArmingWords, { experiment, rig, ...device }
       wanted: `at most ${MAX_REARMS}`,
       remedy: 'find out why the host stands still',
     });
+  }
+  if (rig.safety !== undefined) {
+    const profile = toSafetyProfile(rig, device.nowMs);
+    assertMeasured(rig.safety, { profile, stimulated: stimulatedElectrodes(rig) });
   }
   const treatment = confirmTreatment(words, experiment, device.nowMs);
   return {

@@ -9,9 +9,10 @@ import { createClockRelation, type ClockRelation } from '../../protocols/clock-r
 import { isMeaError, MeaError } from '../../protocols/errors.js';
 import type { Timers } from '../../protocols/timers.js';
 import { hertz } from '../../protocols/units.js';
+import { systemClock } from '../clock.js';
 import { SampleSurvey, type ElectrodeSurvey } from '../pipeline/sample-survey.js';
 import { toCombinedAddress } from '../closed-loop/device-address.js';
-import { toSafetyProfile, type Rig } from '../closed-loop/rig.js';
+import { electrodeCount, toSafetyProfile, type Rig } from '../closed-loop/rig.js';
 
 /** A sine that somebody feeds into every electrode. */
 export interface KnownSine {
@@ -206,7 +207,7 @@ function stepsOf(bench: Bench, check: CombinedCheck): readonly Step[] {
       id: 'channels',
       title: 'every electrode has a channel',
       remedy: 'see `channels` of the recorder in the rig file',
-      run: () => expectSame(recorder.description.channels, rig.array.rows * rig.array.columns, 'channels'),
+      run: () => expectSame(recorder.description.channels, electrodeCount(rig), 'channels'),
     },
     {
       id: 'samples',
@@ -283,7 +284,7 @@ async function programLoad(stimulator: Stimulator, rig: Rig): Promise<void> {
   const { stimulation, groups } = stimulator.description;
   const patterns = checkGroups(groups, {
     phases: address.phases,
-    profile: toSafetyProfile(rig),
+    profile: toSafetyProfile(rig, systemClock().wallMs()),
     capabilities: stimulation,
     sampleRateHz: hertz(rig.sampleRateHz),
   });

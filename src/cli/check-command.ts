@@ -5,13 +5,14 @@ import type { Capabilities } from '../../protocols/mea-link/messages.js';
 import type { RigClaims } from '../../drivers/conformance/check-context.js';
 import type { CheckResult } from '../../drivers/conformance/conformance-check.js';
 import { runConformance, type ConformanceReport } from '../../drivers/conformance/run-conformance.js';
-import { rigSchema, toSafetyProfile, type Rig } from '../closed-loop/rig.js';
+import { electrodeCount, toSafetyProfile, type Rig } from '../closed-loop/rig.js';
+import { systemClock } from '../clock.js';
 import { systemTimers } from '../timers.js';
 import type { CombinedRow } from './check-combined.js';
-import { readConfigFile } from './config-file.js';
 import { configPath } from './config-path.js';
 import { EXIT, type CliIo, type ExitCode } from './io.js';
 import { toPlainText } from './plain-text.js';
+import { readRigFile } from './rig-file.js';
 
 export interface CheckCommand {
   readonly rig: string;
@@ -30,7 +31,7 @@ const WORDS = { passed: 'passed ', failed: 'FAILED ', skipped: 'skipped' } as co
 
 /** `meactl check`: holds the device of a rig against MEA-Link, one promise after the other. */
 export async function checkCommand(command: CheckCommand, io: CliIo): Promise<ExitCode> {
-  const rig = await readConfigFile(configPath(command.rig, 'rigs'), rigSchema);
+  const rig = await readRigFile(configPath(command.rig, 'rigs'));
   if (rig.combined !== undefined) return checkParts(rig, command, io);
   assertNoOptionsOfParts(command);
   const device = await openDevice(rig);
@@ -101,11 +102,16 @@ async function openDevice(rig: Rig): Promise<OpenDevice> {
   }
   const { openTransport } = await import('../../drivers/transports/open-transport.js');
   const transport = openTransport(rig.address, { timers: systemTimers() });
-  return { transport, profile: toSafetyProfile(rig), claims: claimsOf(rig), close: () => Promise.resolve() };
+  return {
+    transport,
+    profile: toSafetyProfile(rig, systemClock().wallMs()),
+    claims: claimsOf(rig),
+    close: () => Promise.resolve(),
+  };
 }
 
-function claimsOf({ sampleRateHz, array }: Rig): RigClaims {
-  return { sampleRateHz, electrodeCount: array.rows * array.columns };
+function claimsOf(rig: Rig): RigClaims {
+  return { sampleRateHz: rig.sampleRateHz, electrodeCount: electrodeCount(rig) };
 }
 
 function runChecks(

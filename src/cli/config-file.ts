@@ -23,15 +23,26 @@ const MAX_ALIASES = 20;
 /**
  * Reads a YAML file and checks it by a schema.
  *
+ * @param complete puts what other files hold into what the file says, before it is checked
  * @throws MeaError `missing` for a file that is not there; `bad-input` with file, line, what stands there and what was
  *   expected for everything else, one line of message for each mistake
  */
-export async function readConfigFile<Schema extends z.ZodType>(path: string, schema: Schema): Promise<z.infer<Schema>> {
-  return parseConfig(await readText(path), schema, path);
+export async function readConfigFile<Schema extends z.ZodType>(
+  path: string,
+  schema: Schema,
+  complete: (value: unknown) => Promise<unknown> = (value) => Promise.resolve(value),
+): Promise<z.infer<Schema>> {
+  const place = openDocument(await readText(path, MAX_CONFIG_BYTES), path);
+  return check(await complete(toPlain(place)), schema, place);
 }
 
 /** As `readConfigFile`, on text that is already there; `path` names it in messages. */
 export function parseConfig<Schema extends z.ZodType>(text: string, schema: Schema, path: string): z.infer<Schema> {
+  const place = openDocument(text, path);
+  return check(toPlain(place), schema, place);
+}
+
+function openDocument(text: string, path: string): Place {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
   const [syntaxError] = document.errors;
@@ -42,10 +53,13 @@ export function parseConfig<Schema extends z.ZodType>(text: string, schema: Sche
       where: `${path}, line ${lines.linePos(syntaxError.pos[0]).line}`,
     });
   }
-  const value = toPlain({ document, lines, path });
+  return { document, lines, path };
+}
+
+function check<Schema extends z.ZodType>(value: unknown, schema: Schema, place: Place): z.infer<Schema> {
   const checked = schema.safeParse(value, { reportInput: true });
   if (checked.success) return checked.data;
-  const mistakes = checked.error.issues.flatMap((issue) => describeIssue(issue, { document, lines, path }));
+  const mistakes = checked.error.issues.flatMap((issue) => describeIssue(issue, place));
   const [first, ...rest] = mistakes;
   throw new MeaError('bad-input', {
     ...first!,
@@ -71,9 +85,13 @@ function toPlain({ document, lines, path }: Place): unknown {
   }
 }
 
-/** Reads no more than it takes to know that a file is too large, so that `/dev/zero` is one as well. */
-async function readText(path: string): Promise<string> {
-  const buffer = Buffer.alloc(MAX_CONFIG_BYTES + 1);
+/**
+ * Reads no more than it takes to know that a file is too large, so that `/dev/zero` is one as well.
+ *
+ * @throws MeaError `missing` for a file that cannot be read, `bad-input` for one that is too large
+ */
+export async function readText(path: string, mostBytes: number): Promise<string> {
+  const buffer = Buffer.alloc(mostBytes + 1);
   let length = 0;
   try {
     await using file = await open(path);
@@ -85,11 +103,11 @@ async function readText(path: string): Promise<string> {
   } catch (cause) {
     throw new MeaError('missing', { what: 'Cannot read the file', got: reasonOf(cause), where: path }, { cause });
   }
-  if (length <= MAX_CONFIG_BYTES) return buffer.toString('utf8', 0, length);
+  if (length <= mostBytes) return buffer.toString('utf8', 0, length);
   throw new MeaError('bad-input', {
     what: 'The file is too large for a configuration',
-    got: `more than ${MAX_CONFIG_BYTES} bytes`,
-    wanted: `at most ${MAX_CONFIG_BYTES}`,
+    got: `more than ${mostBytes} bytes`,
+    wanted: `at most ${mostBytes}`,
     where: path,
   });
 }

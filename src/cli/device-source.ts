@@ -2,7 +2,7 @@ import type { ArmingRecord } from '../../protocols/ledger.js';
 import type { TrialSource } from '../../protocols/trial.js';
 import type { Experiment } from '../closed-loop/experiment.js';
 import { toDeviceAddress } from '../closed-loop/device-address.js';
-import { toSafetyProfile, type Rig } from '../closed-loop/rig.js';
+import { electrodeCount, toSafetyProfile, type Rig } from '../closed-loop/rig.js';
 import { openSignalSource } from '../closed-loop/signals/signal-source.js';
 import { toLoopSettings, toSourceOptions, toTrialPulse } from '../closed-loop/signals/signal-settings.js';
 import type { RigEvent } from '../pipeline/events/rig-event.js';
@@ -42,11 +42,11 @@ export async function openDeviceSignals(
   io: CliIo,
 ): Promise<{ readonly source: TrialSource; readonly arming: ArmingRecord }> {
   const pulse = toTrialPulse(rig);
-  const profile = toSafetyProfile(rig);
+  const profile = toSafetyProfile(rig, systemClock().wallMs());
   const settings = withRaw(toLoopSettings(rig), raw);
   const worker = await startRigWorker({
     ...settings,
-    detector: { ...settings.detector, channels: rig.array.rows * rig.array.columns },
+    detector: { ...settings.detector, channels: electrodeCount(rig) },
     address: toDeviceAddress(rig, { stimulates: true }),
     client: `meactl ${programVersion()}`,
     signal: io.signal,

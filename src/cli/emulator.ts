@@ -1,7 +1,8 @@
 import type { RawPolicy } from '../recording/session-file.js';
 import { withRaw } from './open-recorder.js';
+import { systemClock } from '../clock.js';
 import type { Experiment } from '../closed-loop/experiment.js';
-import { stimulatedElectrodes, toSafetyProfile, type Rig } from '../closed-loop/rig.js';
+import { electrodeCount, stimulatedElectrodes, toGeometry, toSafetyProfile, type Rig } from '../closed-loop/rig.js';
 import type { SafetySection } from '../closed-loop/safety-section.js';
 import { hertz, milliseconds } from '../../protocols/units.js';
 import type { DetectingSource, ResumableSource } from '../../protocols/trial.js';
@@ -37,7 +38,7 @@ export async function openEmulator(experiment: Experiment, rig: Rig): Promise<Re
   return createEmulatedCultureSource({
     ...experiment.culture,
     seed: experiment.seed,
-    electrodes: rig.array.rows * rig.array.columns,
+    electrodes: electrodeCount(rig),
     inputs: inputs.length,
     stimulatedElectrodes: inputs,
     sampleRateHz: hertz(rig.sampleRateHz),
@@ -89,19 +90,22 @@ export interface EmulatedLink {
 /** What the emulated electrodes of a rig are, for a culture on them. */
 function toEmulatedRigSettings(rig: Rig, culture: Experiment['culture'] & { readonly seed: number }) {
   const inputs = stimulatedElectrodes(rig).toSorted((a, b) => a - b);
+  const array = toGeometry(rig);
   return {
     culture: {
       ...culture,
-      electrodes: rig.array.rows * rig.array.columns,
+      electrodes: electrodeCount(rig),
       inputs: inputs.length,
       sampleRateHz: hertz(rig.sampleRateHz),
     },
     stimulatedElectrodes: inputs,
+    // Without one it is the square that the emulator has by itself.
+    ...(!('rows' in array) && { geometry: { positions: array.positionsUm.map(([xUm, yUm]) => ({ xUm, yUm })) } }),
   };
 }
 
-function toEmulatedProfile(rig: Rig): SafetyProfile {
-  return toSafetyProfile(rig.safety === undefined ? { ...rig, safety: EXAMPLE_LIMITS } : rig);
+function toEmulatedProfile(rig: Rig, nowMs: number): SafetyProfile {
+  return toSafetyProfile(rig.safety === undefined ? { ...rig, safety: EXAMPLE_LIMITS } : rig, nowMs);
 }
 
 /**
@@ -129,7 +133,7 @@ export async function openEmulatedLink(rig: Rig): Promise<EmulatedLink> {
   const paced = paceDevice(device, { driftPpm: 0, signal: ended.signal });
   return {
     transport: createMemoryTransport(hub),
-    profile: toEmulatedProfile(rig),
+    profile: toEmulatedProfile(rig, systemClock().wallMs()),
     close: async () => {
       ended.abort();
       await paced;
@@ -159,7 +163,7 @@ export async function openEmulatedSignals(
   const pulse = toTrialPulse(rig);
   const settings = withRaw(toLoopSettings(rig), raw);
   assertEmulated(rig);
-  const profile = toEmulatedProfile(rig);
+  const profile = toEmulatedProfile(rig, systemClock().wallMs());
   const { startThreadedDevice } = await import('../../sim-device/thread/threaded-device.js');
   const device = await startThreadedDevice({
     ...toEmulatedRigSettings(rig, { ...experiment.culture, seed: experiment.seed }),
@@ -215,9 +219,13 @@ export async function openEmulatedRig(
   return { ...virtual, close: () => (closed ??= closeAll()) };
 }
 
-/** The limits that a rig's device is configured with; an example for the emulator where it has none. */
-export function toConfiguredProfile(rig: Rig): SafetyProfile {
-  return rig.device === 'emulator' ? toEmulatedProfile(rig) : toSafetyProfile(rig);
+/**
+ * The limits that a rig's device is configured with; an example for the emulator where it has none.
+ *
+ * @param nowMs wall time, ms since the epoch
+ */
+export function toConfiguredProfile(rig: Rig, nowMs: number): SafetyProfile {
+  return rig.device === 'emulator' ? toEmulatedProfile(rig, nowMs) : toSafetyProfile(rig, nowMs);
 }
 
 /** Opens something on top of something else, which is closed when that fails. */

@@ -8,7 +8,7 @@ import { hertz, milliseconds } from '../../protocols/units.js';
 import { systemClock } from '../clock.js';
 import { systemTimers } from '../timers.js';
 import type { Experiment } from '../closed-loop/experiment.js';
-import type { Rig } from '../closed-loop/rig.js';
+import { toGeometry, type Rig } from '../closed-loop/rig.js';
 import type { RigLoopSettings } from '../pipeline/worker/rig-settings.js';
 import { systemDisk } from '../recording/disk/disk.js';
 import type { JournalPosition } from '../recording/journal/journal-writer.js';
@@ -112,7 +112,7 @@ export function openRecorderHere(options: OpenRecorderOptions): RecorderPort {
           clock: systemClock(),
           folder: folder.path,
           session: describeRecording(plan),
-          probe: describeProbe(plan.rig.array),
+          probe: describeProbe(toGeometry(plan.rig)),
           continued: continued?.(),
           ledgerBatch,
           onNotice,
@@ -130,7 +130,7 @@ export function openRecorderThread(options: OpenRecorderOptions): Promise<Record
     timers: systemTimers(),
     folder: folder.path,
     session: describeRecording(plan),
-    probe: describeProbe(plan.rig.array),
+    probe: describeProbe(toGeometry(plan.rig)),
     continued: continued?.(),
     onNotice: toTeller(options),
   });
@@ -162,7 +162,7 @@ function describeRecording({ kind, device, rig, experiment, raw }: RecordingPlan
     sampleRateHz: hertz(sampleRateHz),
     channels,
     ...(gainUvPerBit !== undefined && { gainUvPerBit }),
-    array: rig.array,
+    array: toGeometry(rig),
     raw: gainUvPerBit === undefined ? 'none' : raw,
     ...(experiment !== undefined && { seed: experiment.seed }),
     configuration: { ...(experiment !== undefined && { experiment }), rig },

@@ -1,6 +1,7 @@
 import { MeaError } from '../../protocols/errors.js';
+import { systemClock } from '../clock.js';
 import { toDeviceAddress } from '../closed-loop/device-address.js';
-import { rigSchema, type Rig } from '../closed-loop/rig.js';
+import { electrodeCount, type Rig } from '../closed-loop/rig.js';
 import type { SignalRig } from '../closed-loop/signals/signal-rig.js';
 import { toLoopSettings } from '../closed-loop/signals/signal-settings.js';
 import type { RigEvent } from '../pipeline/events/rig-event.js';
@@ -9,7 +10,6 @@ import type { RecorderPort } from '../recording/recorder-port.js';
 import { createRunFolder, type RunFolder } from '../recording/run-folder.js';
 import { lockRun } from '../recording/run-lock.js';
 import type { RawPolicy } from '../recording/session-file.js';
-import { readConfigFile } from './config-file.js';
 import { configPath } from './config-path.js';
 import { openEmulatedRig, toConfiguredProfile } from './emulator.js';
 import { defaultOut } from './default-out.js';
@@ -26,6 +26,7 @@ import {
 import { programVersion } from './package-info.js';
 import { openShareProgress } from './progress.js';
 import { recordEvents } from './record-events.js';
+import { readRigFile } from './rig-file.js';
 
 export interface RecordCommand {
   readonly rig: string;
@@ -41,7 +42,7 @@ const BLOCK_MS = 10;
 
 /** `meactl record`: acquires and records; nothing is armed, and nothing could stimulate. */
 export async function recordCommand(command: RecordCommand, io: CliIo): Promise<ExitCode> {
-  const rig = await readConfigFile(configPath(command.rig, 'rigs'), rigSchema);
+  const rig = await readRigFile(configPath(command.rig, 'rigs'));
   const out = command.out ?? defaultOut(rig.name);
   assertEnds(rig, command);
   const losses = { count: 0 };
@@ -53,7 +54,7 @@ export async function recordCommand(command: RecordCommand, io: CliIo): Promise<
     const watch = watchSamples(signals, losses, io);
     await signals.configure({
       blockFrames: Math.round((BLOCK_MS * rig.sampleRateHz) / 1000),
-      safetyProfile: toConfiguredProfile(rig),
+      safetyProfile: toConfiguredProfile(rig, systemClock().wallMs()),
     });
     const end = AbortSignal.any([io.signal, failed.signal]);
     await acquire(signals, { watch, command, rig, end }, io);
@@ -85,7 +86,7 @@ function openRig(rig: Rig, { seed, raw }: RecordCommand, io: CliIo): Promise<Sig
   const settings = withRaw(toLoopSettings(rig), raw);
   return startRigWorker({
     ...settings,
-    detector: { ...settings.detector, channels: rig.array.rows * rig.array.columns },
+    detector: { ...settings.detector, channels: electrodeCount(rig) },
     address: toDeviceAddress(rig, { stimulates: false }),
     client: `meactl ${programVersion()}`,
     signal: io.signal,

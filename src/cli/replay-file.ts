@@ -3,14 +3,14 @@ import type { BlockReader } from '../../protocols/recording/block-reader.js';
 import { sampleIndex } from '../../protocols/units.js';
 import { openSignalReplay } from '../closed-loop/signals/replay-signals.js';
 import { toLoopSettings } from '../closed-loop/signals/signal-settings.js';
-import { rigSchema, type Rig } from '../closed-loop/rig.js';
+import type { Rig } from '../closed-loop/rig.js';
 import { openRecordedFile } from '../recording/readers/open-recorded-file.js';
-import { readConfigFile } from './config-file.js';
 import { configPath } from './config-path.js';
 import { EXIT, type CliIo, type ExitCode } from './io.js';
 import { createPause } from './pause.js';
 import { openShareProgress } from './progress.js';
 import { changeRig } from './replay-change.js';
+import { readRigFile } from './rig-file.js';
 
 /** A file of another program, and how it is looked at. */
 export interface ReplayFile {
@@ -39,7 +39,7 @@ interface FoundSpikes {
  * @throws MeaError of the readers and the pipeline; `bad-input` for signals that the pipeline cannot take
  */
 export async function replayFile({ path, rig: rigName, changes, json }: ReplayFile, io: CliIo): Promise<ExitCode> {
-  const rig = changeRig(await readConfigFile(configPath(rigName ?? 'emulated-voltages', 'rigs'), rigSchema), changes);
+  const rig = changeRig(await readRigFile(configPath(rigName ?? 'emulated-voltages', 'rigs')), changes);
   const file = await openRecordedFile(path);
   try {
     if (file.signals.length === 0) {

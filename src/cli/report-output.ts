@@ -1,9 +1,10 @@
+import { countElectrodes, electrodeNames, electrodePlaces } from '../../protocols/array-geometry.js';
 import type { LatencyRecord, RearmedRecord, StoppedRecord } from '../../protocols/ledger.js';
 import type { TrialSourceDescription } from '../../protocols/trial.js';
 import type { ResponseTable } from '../../protocols/responses.js';
 import type { FallbackCounts } from '../closed-loop/run-experiment.js';
 import type { Experiment } from '../closed-loop/experiment.js';
-import type { Rig } from '../closed-loop/rig.js';
+import { toGeometry, type Rig } from '../closed-loop/rig.js';
 import { describeStop } from '../closed-loop/stop-rules.js';
 import type { ArrayOfRun } from '../report/array-map-figure.js';
 import type { NamedAnalysis } from '../report/fit-output.js';
@@ -13,17 +14,18 @@ import type { StimulusSpikes } from '../report/stimulus-spikes.js';
 import { describeFallbacks } from './analysis-output.js';
 
 /** The electrodes of a rig, and the pulses that the trials of a table gave them. */
-export function toArrayOfRun({ array: { rows, columns }, pulse }: Rig, table: ResponseTable): ArrayOfRun {
-  const pulses = new Float64Array(rows * columns);
+export function toArrayOfRun(rig: Rig, table: ResponseTable): ArrayOfRun {
+  const array = toGeometry(rig);
+  const pulses = new Float64Array(countElectrodes(array));
   const { inputs, inputCount, stimulatedElectrodes = [] } = table;
   for (let i = 0; i < inputs.length; i++) {
     const electrode = stimulatedElectrodes[i % inputCount];
     if (electrode !== undefined) pulses[electrode]! += inputs[i]!;
   }
-  const { amplitudeUa, phaseWidthUs } = pulse;
+  const { amplitudeUa, phaseWidthUs } = rig.pulse;
   const chargePerPulseNc =
     amplitudeUa === null || phaseWidthUs === null ? undefined : (2 * amplitudeUa * phaseWidthUs) / 1000;
-  return { rows, columns, pulses, chargePerPulseNc };
+  return { places: electrodePlaces(array), names: electrodeNames(array), pulses, chargePerPulseNc };
 }
 
 /**

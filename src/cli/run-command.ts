@@ -4,7 +4,7 @@ import { systemClock } from '../clock.js';
 import { experimentSchema, isKnownAhead, type Experiment } from '../closed-loop/experiment.js';
 import { forecastInThread } from '../closed-loop/forecast-in-thread.js';
 import { forecastHere } from '../closed-loop/publish-forecast.js';
-import { rigSchema, type Rig } from '../closed-loop/rig.js';
+import type { Rig } from '../closed-loop/rig.js';
 import { describeStop } from '../closed-loop/stop-rules.js';
 import { runExperiment, type ExperimentResult } from '../closed-loop/run-experiment.js';
 import { segmentName } from '../recording/journal/journal-writer.js';
@@ -19,6 +19,7 @@ import { openLog } from './log.js';
 import { pinPatterns } from './open-policy.js';
 import { createPause } from './pause.js';
 import { openProgress } from './progress.js';
+import { readRigFile } from './rig-file.js';
 import { createArms, holdsArms, readArms, runArms, type ArmsRun, type ArmStep } from './run-arms.js';
 import { resumeRun } from './resume-session.js';
 import type { RunCommand } from './run-options.js';
@@ -95,7 +96,7 @@ async function finishRun(session: RunSession, command: RunCommand, io: CliIo): P
 async function readPlan(command: RunCommand): Promise<RunPlan> {
   const path = configPath(command.experiment!, 'experiments');
   const experiment = withOptions(await readConfigFile(path, experimentSchema), command);
-  const rig = await readConfigFile(configPath(command.rig ?? 'emulated', 'rigs'), rigSchema);
+  const rig = await readRigFile(configPath(command.rig ?? 'emulated', 'rigs'));
   return { experiment: pinPatterns(experiment, path), rig };
 }
 

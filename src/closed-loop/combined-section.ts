@@ -9,15 +9,22 @@ const SERIAL_PORT = z
   .describe('Serial port, e.g. `/dev/ttyACM0`. Nothing is ever written to a port that no rig file names.');
 const ELECTRODES = z.array(z.int().min(0).max(65_535)).min(1).describe('Electrodes that it fires, always all of them.');
 
+const NO_CHANNELS = {
+  error: ({ input }: { readonly input?: unknown }): string | undefined =>
+    input === undefined ? 'a channel for each electrode, or a probe file in `array` that has them' : undefined,
+};
+
 const rhxRecorder = z.strictObject({
   type: z.literal('intan-rhx').describe('The Intan RHX program with a stimulation/recording controller (RHS).'),
   host: HOST,
   commandPort: PORT.default(5000).describe('Its TCP port for commands.'),
   waveformPort: PORT.default(5001).describe('Its TCP port for samples.'),
   channels: z
-    .array(z.string().regex(/^[A-H]-\d{3}$/u, 'a channel like A-010'))
+    .array(z.string().regex(/^[A-H]-\d{3}$/u, 'a channel like A-010'), NO_CHANNELS)
     .min(1)
-    .describe('Native channel of each electrode, in the order of electrodes, e.g. `A-010`.'),
+    .describe(
+      "Native channel of each electrode, in the order of electrodes, e.g. `A-010`. With `array.probe` it may be left out: the contacts' names are then native channels, or channel 32 p + c of the file is channel c of port p.",
+    ),
 });
 
 const openEphysRecorder = z.strictObject({
@@ -33,9 +40,11 @@ const openEphysRecorder = z.strictObject({
     .optional()
     .describe('Number of the processor whose digital lines count; those of all where absent.'),
   channels: z
-    .array(z.union([z.string().min(1).max(100), z.int().min(0).max(65_535)]))
+    .array(z.union([z.string().min(1).max(100), z.int().min(0).max(65_535)]), NO_CHANNELS)
     .min(1)
-    .describe('Channel of each electrode, in the order of electrodes: its name, or its number in the stream from 0.'),
+    .describe(
+      'Channel of each electrode, in the order of electrodes: its name, or its number in the stream from 0. With `array.probe` it may be left out: the file has them.',
+    ),
   gainUvPerBit: z.number().positive().default(0.195).describe('Microvolts per unit of a recorded sample.'),
 });
 

@@ -1,9 +1,24 @@
 import { z } from 'zod';
+import {
+  countElectrodes,
+  electrodePlaces,
+  type ArrayGeometry,
+  type ArrayPlace,
+} from '../../protocols/array-geometry.js';
 import { MeaError } from '../../protocols/errors.js';
 import type { SafetyProfile } from '../../protocols/stimulation/safety-profile.js';
+import {
+  arraySectionSchema,
+  findGeometry,
+  referenceElectrodes,
+  toArrayGeometry,
+  type ArraySection,
+} from './array-section.js';
 import { combinedSectionSchema } from './combined-section.js';
 import { DEFAULT_DETECTION, detectionSectionSchema } from './detection-section.js';
 import { findSectionMistakes, safetySectionSchema, toProfile } from './safety-section.js';
+
+const IS_REFERENCE = 'no reference of the array: it is never pulsed';
 
 const CONFIRMATION = z.enum(['confirmed', 'unconfirmed']);
 
@@ -40,23 +55,13 @@ export const rigSchema = z
     safety: safetySectionSchema
       .optional()
       .describe('Limits that every stimulus is held against; a device needs them. No number has a default.'),
-    array: z
-      .strictObject({
-        rows: z.int().min(1).max(64).describe('Rows of the array.'),
-        columns: z.int().min(1).max(64).describe('Columns of the array.'),
-        pitchUm: z
-          .number()
-          .positive()
-          .optional()
-          .describe('Distance between neighbours in micrometres; recordings then hold where each electrode is.'),
-      })
-      .describe('The electrodes, numbered row by row from 0.'),
+    array: arraySectionSchema.describe('The electrodes, numbered from 0: row by row, or in the order of the file.'),
     stimulated: z
       .strictObject({
         electrodes: z
           .union([z.literal('black-squares'), z.array(z.int().min(0)).min(2)])
           .describe(
-            'Electrode of each input, in order; `black-squares`: (row + column) even, row by row, as the emulator has its outputs.',
+            'Electrode of each input, in order; `black-squares`: (row + column) even, row by row, as the emulator has its outputs, without the reference.',
           ),
         status: CONFIRMATION.describe('Whether somebody has checked the choice in the source.'),
       })
@@ -128,22 +133,24 @@ export const rigSchema = z
       const message = combined === undefined ? 'the devices of the rig' : 'no such section but for `device: combined`';
       context.addIssue({ code: 'custom', path: ['combined'], message, input: combined });
     }
-    const channels = combined?.recorder.channels.length;
-    if (channels !== undefined && channels !== array.rows * array.columns) {
-      const message = `a channel for each of the ${array.rows * array.columns} electrodes`;
-      context.addIssue({ code: 'custom', path: ['combined', 'recorder', 'channels'], message, input: channels });
-    }
     if (isReal && safety === undefined) {
       context.addIssue({ code: 'custom', path: ['safety'], message: 'the limits of the array', input: safety });
     }
-    for (const { path, ...issue } of safety === undefined
-      ? []
-      : findSectionMistakes(safety, array.rows * array.columns)) {
+    const geometry = findGeometry(array);
+    // The array itself is wrong, and it has been said.
+    if (geometry === undefined) return;
+    const count = countElectrodes(geometry);
+    const channels = combined?.recorder.channels.length;
+    if (channels !== undefined && channels !== count) {
+      const message = `a channel for each of the ${count} electrodes`;
+      context.addIssue({ code: 'custom', path: ['combined', 'recorder', 'channels'], message, input: channels });
+    }
+    for (const { path, ...issue } of safety === undefined ? [] : findSectionMistakes(safety, count)) {
       context.addIssue({ code: 'custom', path: ['safety', ...path], ...issue });
     }
   })
   .superRefine(({ array, detection, sampleRateHz }, context) => {
-    const count = array.rows * array.columns;
+    const count = countOf(array);
     detection.excluded.forEach((electrode, i, all) => {
       if (electrode < count && all.indexOf(electrode) === i) return;
       const message = electrode < count ? 'each electrode once' : `electrodes from 0 to ${count - 1}`;
@@ -153,37 +160,82 @@ export const rigSchema = z
     const message = `below half the sample rate, ${sampleRateHz / 2} Hz`;
     context.addIssue({ code: 'custom', path: ['detection', 'bandHz', 1], message, input: detection.bandHz[1] });
   })
-  .superRefine(({ array, stimulated }, context) => {
-    if (stimulated.electrodes === 'black-squares') return;
-    const count = array.rows * array.columns;
+  .superRefine(({ array, stimulated, combined }, context) => {
+    const geometry = findGeometry(array);
+    if (geometry === undefined) return;
+    const count = countElectrodes(geometry);
+    const reference = referenceElectrodes(array);
+    combined?.stimulator?.groups.forEach(({ electrodes }, g) => {
+      electrodes.forEach((electrode, i) => {
+        if (!reference.includes(electrode)) return;
+        const path = ['combined', 'stimulator', 'groups', g, 'electrodes', i];
+        context.addIssue({ code: 'custom', path, message: IS_REFERENCE, input: electrode });
+      });
+    });
+    if (stimulated.electrodes === 'black-squares') {
+      if (electrodePlaces(geometry).every(isWhole)) return;
+      const message = 'a list of electrodes: this array has no rows and columns';
+      context.addIssue({ code: 'custom', path: ['stimulated', 'electrodes'], message, input: 'black-squares' });
+      return;
+    }
     stimulated.electrodes.forEach((electrode, i, all) => {
-      if (electrode < count && all.indexOf(electrode) === i) return;
-      const problem = electrode < count ? 'each electrode once' : `electrodes from 0 to ${count - 1}`;
-      context.addIssue({ code: 'custom', path: ['stimulated', 'electrodes', i], message: problem, input: electrode });
+      const isOnce = all.indexOf(electrode) === i;
+      if (electrode < count && isOnce && !reference.includes(electrode)) return;
+      const problem = isOnce ? IS_REFERENCE : 'each electrode once';
+      const message = electrode < count ? problem : `electrodes from 0 to ${count - 1}`;
+      context.addIssue({ code: 'custom', path: ['stimulated', 'electrodes', i], message, input: electrode });
     });
   });
 
 /** A checked rig. */
 export type Rig = Readonly<z.infer<typeof rigSchema>>;
 
-/** Electrode (from 0, row by row) of every input. */
-export function stimulatedElectrodes({ array, stimulated }: Rig): readonly number[] {
+/** Infinity for an array that is wrong itself, which has been said. */
+function countOf(array: ArraySection): number {
+  const geometry = findGeometry(array);
+  return geometry === undefined ? Infinity : countElectrodes(geometry);
+}
+
+function isWhole({ x, y }: ArrayPlace): boolean {
+  return Number.isInteger(x) && Number.isInteger(y);
+}
+
+/** Electrode (from 0) of every input. */
+export function stimulatedElectrodes({ array, stimulated }: Pick<Rig, 'array' | 'stimulated'>): readonly number[] {
   if (stimulated.electrodes !== 'black-squares') return stimulated.electrodes;
-  const electrodes: number[] = [];
-  for (let electrode = 0; electrode < array.rows * array.columns; electrode++) {
-    const row = Math.floor(electrode / array.columns);
-    if ((row + (electrode % array.columns)) % 2 === 0) electrodes.push(electrode);
-  }
-  return electrodes;
+  const reference = referenceElectrodes(array);
+  return electrodePlaces(toArrayGeometry(array)).flatMap(({ x, y }, electrode) =>
+    (x + y) % 2 === 0 && !reference.includes(electrode) ? [electrode] : [],
+  );
+}
+
+/** The electrodes of a rig. */
+export function toGeometry({ array }: Pick<Rig, 'array'>): ArrayGeometry {
+  return toArrayGeometry(array);
+}
+
+/** Number of electrodes of a rig. */
+export function electrodeCount(rig: Pick<Rig, 'array'>): number {
+  return countElectrodes(toGeometry(rig));
+}
+
+/** Electrodes that are not looked at, rising: those that the file excludes, and the reference. */
+export function excludedElectrodes({ array, detection }: Pick<Rig, 'array' | 'detection'>): readonly number[] {
+  return [...new Set([...detection.excluded, ...referenceElectrodes(array)])].toSorted((a, b) => a - b);
 }
 
 /**
- * The limits of a rig, as the gate and the device take them.
+ * The limits of a rig, as the gate and the device take them. Its reference may not be pulsed.
  *
- * @throws MeaError `bad-input` when the rig file has no safety section
+ * @param nowMs wall time, ms since the epoch: by it impedances of a table have their age
+ * @throws MeaError `bad-input` when the rig file has no safety section, or for impedances that are still to be measured
  */
-export function toSafetyProfile({ name, array, safety }: Rig): SafetyProfile {
-  if (safety !== undefined) return toProfile(safety, array.rows * array.columns);
+export function toSafetyProfile(rig: Pick<Rig, 'name' | 'array' | 'safety'>, nowMs: number): SafetyProfile {
+  const { name, array, safety } = rig;
+  if (safety !== undefined) {
+    const reference = referenceElectrodes(array);
+    return toProfile(safety, { electrodeCount: electrodeCount(rig), reference, nowMs });
+  }
   throw new MeaError('bad-input', {
     what: 'The rig has no limits of stimulation',
     where: `rig ${name}`,

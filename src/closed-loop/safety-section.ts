@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { MeaError } from '../../protocols/errors.js';
 import type { SafetyProfile } from '../../protocols/stimulation/safety-profile.js';
 import { hertz, microamps, microseconds, milliseconds, seconds } from '../../protocols/units.js';
 
@@ -6,6 +7,28 @@ const ELECTRODE = z.int().min(0).max(65_535);
 const POSITIVE = z.number().positive();
 const NOT_NEGATIVE = z.number().min(0);
 const COUNT = z.int().min(1);
+
+const impedancesSchema = z.strictObject({
+  file: z
+    .string()
+    .min(1)
+    .max(1000)
+    .describe(
+      'A CSV file by its path from the rig file, with a header and the columns `electrode` (its number, from 0), `ohm`, and `measured_at` (ISO 8601 with its zone, e.g. 2026-11-28T09:30:00Z).',
+    ),
+  maxAgeDays: POSITIVE.optional().describe('Older impedances count as not measured.'),
+  measured: z
+    .array(
+      z.strictObject({
+        electrode: ELECTRODE.describe('Number of the electrode.'),
+        ohm: POSITIVE.describe('Magnitude of its impedance.'),
+        measuredAt: z.iso.datetime({ offset: true }).describe('When it was measured.'),
+      }),
+    )
+    .min(1)
+    .optional()
+    .describe('What the file said: a recording holds it, so that it needs no other file. Leave it out.'),
+});
 
 /** Limits, and what they rest on, that may be marked as not looked up yet. */
 const LIMIT_NAMES = [
@@ -55,9 +78,19 @@ export const safetySectionSchema = z.strictObject({
   areaUm2: POSITIVE.describe('Geometric surface area of one electrode.'),
   impedanceOhm: z
     .union([z.null(), POSITIVE])
-    .describe('Magnitude of the impedance as last measured; null when nobody measured it, and then nothing may leave.'),
-  impedanceAgeS: NOT_NEGATIVE.describe('Age of that measurement.'),
-  maxImpedanceAgeS: POSITIVE.describe('Older impedances count as not measured.'),
+    .optional()
+    .describe(
+      'Magnitude of the impedance of every electrode as last measured; null when nobody measured it, and then nothing may leave. Left out where `impedances` has a table.',
+    ),
+  impedanceAgeS: NOT_NEGATIVE.optional().describe('Age of that measurement; left out where `impedances` has a table.'),
+  maxImpedanceAgeS: POSITIVE.optional().describe(
+    'Older impedances count as not measured; `impedances.maxAgeDays` may say it instead.',
+  ),
+  impedances: impedancesSchema
+    .optional()
+    .describe(
+      'A table of impedances, in place of `impedanceOhm` and its age. An electrode without a row is not measured, and may not be pulsed; the oldest row of an electrode that may be pulsed gives the age of all.',
+    ),
   maxCurrentUa: POSITIVE.describe('Largest |current| of a phase.'),
   minPhaseUs: POSITIVE.describe('Shortest phase with a current.'),
   maxPhaseUs: POSITIVE.describe('Longest phase with a current.'),
@@ -95,7 +128,7 @@ interface SectionMistake {
 export function findSectionMistakes(section: SafetySection, electrodeCount: number): readonly SectionMistake[] {
   const mistakes: SectionMistake[] = [];
   const listed = listElectrodes(section, electrodeCount);
-  const add = (key: string, message: string): void => {
+  const add = (key: keyof SafetySection, message: string): void => {
     mistakes.push({ path: [key], message, input: Object.entries(section).find(([name]) => name === key)?.[1] });
   };
   if (listed.length === 0) add('electrodes', 'a range that does not end before it begins');
@@ -105,24 +138,60 @@ export function findSectionMistakes(section: SafetySection, electrodeCount: numb
   if (section.masked.some((electrode) => !listed.includes(electrode)))
     add('masked', 'electrodes that `electrodes` lists');
   if (section.minPhaseUs > section.maxPhaseUs) add('minPhaseUs', `at most maxPhaseUs (${section.maxPhaseUs})`);
+  const { impedances } = section;
+  if (impedances === undefined) {
+    if (section.impedanceOhm === undefined) add('impedanceOhm', 'a number, null, or a table in `impedances`');
+    if (section.impedanceAgeS === undefined) add('impedanceAgeS', 'seconds');
+    if (section.maxImpedanceAgeS === undefined) add('maxImpedanceAgeS', 'seconds');
+    return mistakes;
+  }
+  if (section.impedanceOhm !== undefined) add('impedanceOhm', 'either this or `impedances`');
+  if (section.impedanceAgeS !== undefined) add('impedanceAgeS', 'no such key: each row of `impedances` has its time');
+  if ((section.maxImpedanceAgeS === undefined) === (impedances.maxAgeDays === undefined))
+    add('maxImpedanceAgeS', 'either this or `impedances.maxAgeDays`');
+  if (impedances.measured === undefined) add('impedances', 'a table that has been read');
+  impedances.measured?.forEach(({ electrode }, i, all) => {
+    const isOnce = all.findIndex((row) => row.electrode === electrode) === i;
+    if (electrode < electrodeCount && isOnce) return;
+    const message = isOnce ? `electrodes from 0 to ${electrodeCount - 1}` : 'each electrode once';
+    mistakes.push({ path: ['impedances', 'measured', i, 'electrode'], message, input: electrode });
+  });
   return mistakes;
+}
+
+/** What limits are for. */
+export interface ProfileCase {
+  /** Electrodes of the array. */
+  readonly electrodeCount: number;
+  /** Those that may not be pulsed because they are its reference. */
+  readonly reference: readonly number[];
+  /** Wall time, ms since the epoch. */
+  readonly nowMs: number;
 }
 
 /**
  * The limits as the gate and the device take them.
  *
  * @param section as checked with the rig
- * @param electrodeCount electrodes of the array
+ * @throws MeaError `bad-input` for an impedance that is still to be measured
  */
-export function toProfile(section: SafetySection, electrodeCount: number): SafetyProfile {
-  const { masked, areaUm2, impedanceOhm } = section;
+export function toProfile(section: SafetySection, { electrodeCount, reference, nowMs }: ProfileCase): SafetyProfile {
+  const { areaUm2 } = section;
   const listed = listElectrodes(section, electrodeCount).toSorted((a, b) => a - b);
+  const masked = [...section.masked, ...reference];
+  const pulsed = listed.filter((electrode) => !masked.includes(electrode));
+  const { impedanceOf, ageS, maxAgeS } = findImpedances(section, { pulsed, nowMs });
   return {
     name: section.name,
     source: section.source,
-    electrodes: listed.map((electrode) => ({ electrode, areaUm2, impedanceOhm, masked: masked.includes(electrode) })),
-    impedanceAgeS: seconds(section.impedanceAgeS),
-    maxImpedanceAgeS: seconds(section.maxImpedanceAgeS),
+    electrodes: listed.map((electrode) => ({
+      electrode,
+      areaUm2,
+      impedanceOhm: impedanceOf(electrode),
+      masked: masked.includes(electrode),
+    })),
+    impedanceAgeS: seconds(ageS),
+    maxImpedanceAgeS: seconds(maxAgeS),
     maxPhases: section.maxPhases,
     maxChargePerPhaseNc: section.maxChargePerPhaseNc,
     maxChargeDensityUcPerCm2: section.maxChargeDensityUcPerCm2,
@@ -143,6 +212,86 @@ export function toProfile(section: SafetySection, electrodeCount: number): Safet
     maxRateHz: hertz(section.maxRateHz),
     maxSummedCurrentUa: microamps(section.maxSummedCurrentUa),
   };
+}
+
+interface Impedances {
+  readonly impedanceOf: (electrode: number) => number | null;
+  readonly ageS: number;
+  readonly maxAgeS: number;
+}
+
+const DAY_S = 86_400;
+
+function findImpedances(
+  section: SafetySection,
+  { pulsed, nowMs }: { readonly pulsed: readonly number[]; readonly nowMs: number },
+): Impedances {
+  const { impedances, impedanceOhm = null, impedanceAgeS = 0, maxImpedanceAgeS = 0 } = section;
+  if (impedances === undefined) {
+    return { impedanceOf: () => impedanceOhm, ageS: impedanceAgeS, maxAgeS: maxImpedanceAgeS };
+  }
+  const rows = new Map(impedances.measured?.map((row) => [row.electrode, row]));
+  let ageS = 0;
+  for (const electrode of pulsed) {
+    const row = rows.get(electrode);
+    if (row === undefined) continue;
+    const rowAgeS = (nowMs - Date.parse(row.measuredAt)) / 1000;
+    if (rowAgeS < 0) throw stillToCome(row, { nowMs, file: impedances.file });
+    ageS = Math.max(ageS, rowAgeS);
+  }
+  return {
+    impedanceOf: (electrode) => rows.get(electrode)?.ohm ?? null,
+    ageS,
+    maxAgeS: impedances.maxAgeDays === undefined ? maxImpedanceAgeS : impedances.maxAgeDays * DAY_S,
+  };
+}
+
+function stillToCome(
+  { electrode, measuredAt }: { readonly electrode: number; readonly measuredAt: string },
+  { nowMs, file }: { readonly nowMs: number; readonly file: string },
+): MeaError {
+  return new MeaError('bad-input', {
+    what: 'An impedance has a time that is still to come',
+    got: measuredAt,
+    wanted: `a time before ${new Date(nowMs).toISOString()}`,
+    where: `${file}, electrode ${electrode}`,
+    remedy: 'look at the clocks of this computer and of the one that measured',
+  });
+}
+
+/**
+ * Holds the impedances of a table against what is to be pulsed, before anything is armed: the gate would refuse each pulse.
+ *
+ * @param stimulated electrodes that are to be pulsed
+ * @throws MeaError `refused` for impedances that are too old, or electrodes that nobody measured
+ */
+export function assertMeasured(
+  { impedances }: SafetySection,
+  { profile, stimulated }: { readonly profile: SafetyProfile; readonly stimulated: readonly number[] },
+): void {
+  if (impedances === undefined) return;
+  const { impedanceAgeS, maxImpedanceAgeS, electrodes } = profile;
+  const days = (ageS: number): string => (ageS / DAY_S).toFixed(1);
+  const remedy = 'measure the impedances again and write the table anew';
+  if (impedanceAgeS > maxImpedanceAgeS) {
+    throw new MeaError('refused', {
+      what: 'The impedances are too old',
+      got: `the oldest is of ${days(impedanceAgeS)} days ago`,
+      wanted: `at most ${days(maxImpedanceAgeS)} days`,
+      where: impedances.file,
+      remedy,
+    });
+  }
+  const measured = new Set(electrodes.filter((one) => one.impedanceOhm !== null).map(({ electrode }) => electrode));
+  const missing = stimulated.filter((electrode) => !measured.has(electrode));
+  if (missing.length === 0) return;
+  throw new MeaError('refused', {
+    what: 'Nobody measured the impedance of some electrodes that are to be pulsed',
+    got: `none of electrodes ${missing.slice(0, 20).join(', ')}${missing.length > 20 ? ', ...' : ''}`,
+    wanted: 'a row for each, and each among those that may be pulsed',
+    where: impedances.file,
+    remedy,
+  });
 }
 
 /** Names of the limits whose source nobody has opened. */

@@ -1,16 +1,19 @@
-/** An array of electrodes in rows and columns. */
-interface ArrayShape {
-  readonly rows: number;
-  readonly columns: number;
-  readonly pitchUm?: number | undefined;
-}
+import {
+  describeArray,
+  electrodeNames,
+  electrodePlaces,
+  electrodePositionsUm,
+  type ArrayGeometry,
+} from '../../protocols/array-geometry.js';
 
 /**
  * The array as probeinterface has it. Without a known distance between neighbours positions count electrodes, and it says
  * so.
  */
-export function describeProbe({ rows, columns, pitchUm }: ArrayShape): unknown {
-  const electrodes = Array.from({ length: rows * columns }, (_, i) => i);
+export function describeProbe(array: ArrayGeometry): unknown {
+  const positions = electrodePositionsUm(array) ?? electrodePlaces(array);
+  const names = electrodeNames(array);
+  const { pitchUm } = array;
   const pitch = pitchUm ?? 1;
   return {
     specification: 'probeinterface',
@@ -20,19 +23,19 @@ export function describeProbe({ rows, columns, pitchUm }: ArrayShape): unknown {
         ndim: 2,
         si_units: 'um',
         annotations: {
-          name: `MEA ${rows} x ${columns}`,
+          name: 'rows' in array ? `MEA ${array.rows} x ${array.columns}` : `MEA of ${describeArray(array)}`,
           remark: `${pitchUm === undefined ? 'the pitch is not known, positions count electrodes; ' : ''}the size of the contacts is not known, circles of an eighth of the pitch stand for them`,
         },
-        contact_positions: electrodes.map((i) => [(i % columns) * pitch, Math.floor(i / columns) * pitch]),
-        contact_plane_axes: electrodes.map(() => [
+        contact_positions: positions.map(({ x, y }) => [x, y]),
+        contact_plane_axes: positions.map(() => [
           [1, 0],
           [0, 1],
         ]),
-        contact_shapes: electrodes.map(() => 'circle'),
-        contact_shape_params: electrodes.map(() => ({ radius: pitch / 8 })),
-        contact_ids: electrodes.map((i) => `E${i}`),
-        shank_ids: electrodes.map(() => ''),
-        device_channel_indices: electrodes,
+        contact_shapes: positions.map(() => 'circle'),
+        contact_shape_params: positions.map(() => ({ radius: pitch / 8 })),
+        contact_ids: positions.map((_, i) => names?.[i] ?? `E${i}`),
+        shank_ids: positions.map(() => ''),
+        device_channel_indices: positions.map((_, i) => i),
       },
     ],
   };

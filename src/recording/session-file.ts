@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { ArrayGeometry } from '../../protocols/array-geometry.js';
 import { hertz } from '../../protocols/units.js';
 
 /** Version of the recording's folder; a reader refuses a newer one. */
@@ -28,7 +29,15 @@ export const sessionFileSchema = z.object({
   channels: z.int().min(1),
   /** Absent where no voltages were seen. */
   gainUvPerBit: z.exactOptional(z.number().positive()),
-  array: z.object({ rows: z.int().min(1), columns: z.int().min(1), pitchUm: z.number().positive().optional() }),
+  /** A grid, or the place of each electrode. */
+  array: z.union([
+    z.object({ rows: z.int().min(1), columns: z.int().min(1), pitchUm: z.number().positive().optional() }),
+    z.object({
+      positionsUm: z.array(z.tuple([z.number(), z.number()])).min(1),
+      pitchUm: z.number().positive(),
+      names: z.array(z.string()).optional(),
+    }),
+  ]),
   raw: z.enum(RAW_POLICIES),
   /** Of the experiment, where it has one. */
   seed: z.exactOptional(z.number()),
@@ -36,4 +45,6 @@ export const sessionFileSchema = z.object({
   configuration: z.object({ experiment: z.exactOptional(z.unknown()), rig: z.exactOptional(z.unknown()) }),
 });
 
-export type SessionFile = Readonly<z.infer<typeof sessionFileSchema>>;
+export type SessionFile = Readonly<Omit<z.infer<typeof sessionFileSchema>, 'array'>> & {
+  readonly array: ArrayGeometry;
+};

@@ -1,4 +1,5 @@
 import { rect, text, type PlotOptions } from '@observablehq/plot';
+import { leastDistance, type ArrayPlace } from '../../protocols/array-geometry.js';
 import type { CultureAnalysis } from '../model/analysis.js';
 import type { Figure, Panel } from './figure.js';
 import { formatFixed, formatNumber } from './format.js';
@@ -7,10 +8,12 @@ import { initialWindow, lastWindow, nameWindow } from './session-window.js';
 import { drawPlot } from './svg.js';
 import { blindWords } from './words.js';
 
-/** The electrodes of a run as they lie, row by row, and what they were given. */
+/** The electrodes of a run as they lie, and what they were given. */
 export interface ArrayOfRun {
-  readonly rows: number;
-  readonly columns: number;
+  /** (electrodes) in whatever distance; y downwards. */
+  readonly places: readonly ArrayPlace[];
+  /** (electrodes) what each is called on the array, where that is not its number. */
+  readonly names?: readonly string[] | undefined;
   /** (electrodes) pulses that were delivered on each in the trials that count. */
   readonly pulses: Float64Array;
   /** Sum of |charge| of one pulse over its phases, nC; undefined where nobody has set the pulse. */
@@ -33,7 +36,7 @@ export function arrayMapFigure(analysis: CultureAnalysis, array: ArrayOfRun): Fi
   return {
     title: 'The array',
     words: mapWords(analysis, array),
-    caption: `Electrodes as they lie, numbered from 0 row by row. Preference: mean count with one source on alone, less the mean with another alone, spikes per trial (${preference}${isPair ? '; orange above zero, purple below' : ''}).`,
+    caption: `Electrodes as they lie, numbered from 0${isRowByRow(array.places) ? ' row by row' : ' as in the rig file'}. Preference: mean count with one source on alone, less the mean with another alone, spikes per trial (${preference}${isPair ? '; orange above zero, purple below' : ''}).`,
     legend: [],
     panels: [
       map(`Preference, ${nameWindow(initialWindow(design))}`, preferences.first, colour),
@@ -74,35 +77,62 @@ function mapWords({ preferences, blindShares }: CultureAnalysis, { pulses, charg
   );
 }
 
+/** Of a map, in px: an array of one column is drawn less tall than it is. */
+const MAX_HEIGHT = 900;
+
+/** True where a later electrode lies further down, or as far down and further to the right. */
+function isRowByRow(places: readonly ArrayPlace[]): boolean {
+  return places.every(({ x, y }, i) => {
+    const before = places[i - 1];
+    return before === undefined || y > before.y || (y === before.y && x > before.x);
+  });
+}
+
+/** From the first to the last cell; ticks name rows and columns where there are some. */
+function spanOf(at: readonly number[]): { first: number; last: number; length: number; ticks: number[] } {
+  const first = Math.min(...at);
+  const last = Math.max(...at);
+  return { first, last, length: last - first + 1, ticks: at.every(Number.isInteger) ? [first, last] : [] };
+}
+
 interface Cell {
-  readonly electrode: number;
+  readonly name: string;
   readonly row: number;
   readonly column: number;
   readonly value: number;
 }
 
 function drawMap(
-  { rows, columns }: ArrayOfRun,
+  { places, names }: ArrayOfRun,
   values: Float64Array,
   { color, title }: { readonly color: PlotOptions['color']; readonly title: string },
 ): Markup {
-  const cells = Array.from(values, (value, electrode): Cell => ({
-    electrode,
-    row: Math.floor(electrode / columns),
-    column: electrode % columns,
-    value,
-  }));
+  const spacing = leastDistance(places);
+  const size = spacing > 0 && Number.isFinite(spacing) ? spacing : 1;
+  const cells = Array.from(values, (value, electrode): Cell => {
+    const { x, y } = places[electrode]!;
+    const name = names?.[electrode];
+    return {
+      name: name === undefined ? `${electrode}` : `${electrode} (${name})`,
+      row: y / size,
+      column: x / size,
+      value,
+    };
+  });
+  const across = spanOf(cells.map(({ column }) => column));
+  const down = spanOf(cells.map(({ row }) => row));
+  const [columns, rows] = [across.length, down.length];
   const isLabelled = rows * columns <= 100;
   const label = (value: number): string => (Number.isInteger(value) ? String(value) : formatFixed(value, 1));
   return drawPlot(
     {
-      height: 30 + Math.round((360 * rows) / columns),
+      height: 30 + Math.min(MAX_HEIGHT, Math.round((360 * rows) / columns)),
       marginLeft: 30,
       marginRight: 30,
       marginTop: 6,
       marginBottom: 24,
-      x: { domain: [-0.5, columns - 0.5], ticks: [0, columns - 1], label: null },
-      y: { domain: [rows - 0.5, -0.5], ticks: [0, rows - 1], label: null },
+      x: { domain: [across.first - 0.5, across.last + 0.5], ticks: across.ticks, label: null },
+      y: { domain: [down.last + 0.5, down.first - 0.5], ticks: down.ticks, label: null },
       ...(color !== undefined && { color }),
       marks: [
         rect(
@@ -114,7 +144,7 @@ function drawMap(
             y2: ({ row }: Cell) => row + 0.5,
             fill: 'value',
             inset: 0.5,
-            title: ({ electrode, value }: Cell) => `electrode ${electrode}: ${formatFixed(value, 2)}`,
+            title: ({ name, value }: Cell) => `electrode ${name}: ${formatFixed(value, 2)}`,
           },
         ),
         ...(isLabelled

@@ -1,5 +1,6 @@
 import { parseHTML } from 'linkedom';
 import { describe, expect, it } from 'vitest';
+import { electrodePlaces } from '../../protocols/array-geometry.js';
 import { emulateResponses, type EmulatedExperiment } from '../../tests/helpers/response-tables.js';
 import { framesOf, trialOf } from '../../tests/helpers/stimulus-frames.js';
 import { analyseCulture, type AnalysisMode, type CultureAnalysis } from '../model/analysis.js';
@@ -70,7 +71,8 @@ describe('renderReport', () => {
   it('maps the array of a run: preferences at first and at last, pulses, and blind time where there is some', () => {
     const pulses = new Float64Array(64).fill(12);
     pulses[3] = 40;
-    const array = { rows: 8, columns: 8, pulses, chargePerPulseNc: 8 };
+    const places = electrodePlaces({ rows: 8, columns: 8 });
+    const array = { places, pulses, chargePerPulseNc: 8 };
     const figuresOf = (analysis: CultureAnalysis, run = array): Element[] => {
       const html = renderReport({ title: 'A', provenance: 'real', cultures: [{ name: 'c', analysis, array: run }] });
       expect(html).not.toMatch(UNFIT);

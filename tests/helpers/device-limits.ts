@@ -1,14 +1,11 @@
-/** Limits in a rig file for a device of the tests: made up, of no real array. */
-export const DEVICE_LIMITS = {
+/** Limits in a rig file for a device of the tests, but for impedances: made up, of no real array. */
+export const LIMITS_BUT_IMPEDANCES = {
   name: 'test',
   source: 'made up for a test',
   unconfirmed: ['maxDuty'],
   electrodes: 'all',
   masked: [],
   areaUm2: 2500,
-  impedanceOhm: 100_000,
-  impedanceAgeS: 0,
-  maxImpedanceAgeS: 86_400,
   maxCurrentUa: 30,
   minPhaseUs: 50,
   maxPhaseUs: 500,
@@ -29,3 +26,11 @@ export const DEVICE_LIMITS = {
   maxStimuliPerSession: 1000,
   maxChargePerSessionNc: 10_000,
 };
+
+/** The same, with an impedance of every electrode. */
+export const DEVICE_LIMITS = {
+  ...LIMITS_BUT_IMPEDANCES,
+  impedanceOhm: 100_000,
+  impedanceAgeS: 0,
+  maxImpedanceAgeS: 86_400,
+} as const;

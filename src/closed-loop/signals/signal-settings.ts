@@ -1,9 +1,10 @@
+import { electrodePlaces } from '../../../protocols/array-geometry.js';
 import { MeaError } from '../../../protocols/errors.js';
 import type { SafetyProfile } from '../../../protocols/stimulation/safety-profile.js';
 import { microamps, microseconds, milliseconds } from '../../../protocols/units.js';
 import type { RigLoopSettings } from '../../pipeline/worker/rig-settings.js';
 import type { Experiment } from '../experiment.js';
-import { stimulatedElectrodes, type Rig } from '../rig.js';
+import { excludedElectrodes, stimulatedElectrodes, toGeometry, type Rig } from '../rig.js';
 import type { SignalSourceOptions, TrialPulse } from './signal-source.js';
 
 /** The first trial comes so long after the noise of every electrode is known. */
@@ -12,9 +13,10 @@ const AFTER_SETTLING_MS = 1000;
 const BLOCK_MS = 10;
 
 /** How a rig's voltages are looked at. */
-export function toLoopSettings({ responseWindowMs, detection, artefact, array, combined }: Rig): RigLoopSettings {
+export function toLoopSettings(rig: Rig): RigLoopSettings {
+  const { responseWindowMs, detection, artefact, combined } = rig;
   const [first, end] = responseWindowMs;
-  const { bandHz, threshold, polarity, deadMs, reference, excluded } = detection;
+  const { bandHz, threshold, polarity, deadMs, reference } = detection;
   return {
     detector: {
       band: { type: 'cascade', lowHz: bandHz[0], highHz: bandHz[1] },
@@ -22,7 +24,7 @@ export function toLoopSettings({ responseWindowMs, detection, artefact, array, c
       polarity,
       deadMs,
       reference,
-      excluded,
+      excluded: excludedElectrodes(rig),
       noise: {
         mode: detection.noise,
         settleMs: 1000 * detection.settleS,
@@ -34,10 +36,7 @@ export function toLoopSettings({ responseWindowMs, detection, artefact, array, c
         aboveUv: artefact.aboveUv,
         // Distances count in pitches here.
         reachUm: artefact.reachPitches,
-        positions: Array.from({ length: array.rows * array.columns }, (_, electrode) => ({
-          xUm: electrode % array.columns,
-          yUm: Math.floor(electrode / array.columns),
-        })),
+        positions: electrodePlaces(toGeometry(rig)).map(({ x, y }) => ({ xUm: x, yUm: y })),
       },
     }),
     windows: {

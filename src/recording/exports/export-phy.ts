@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { electrodePlaces, electrodePositionsUm, withRoomFor } from '../../../protocols/array-geometry.js';
 import { MeaError } from '../../../protocols/errors.js';
 import type { RecordingContents } from '../recording-contents.js';
 import type { ExportOptions, ExportSummary } from './exporter.js';
@@ -112,8 +113,9 @@ function describeParameters({ signals, session }: RecordingContents): string {
 async function writeGeometry({ signals, session }: RecordingContents, folder: string): Promise<void> {
   const channels = signals[0]?.signal.channels;
   const places = Array.from({ length: channels?.length ?? session.channels }, (_, i) => channels?.[i]?.electrode ?? i);
-  const { columns, pitchUm = 1 } = session.array;
-  const positions = places.flatMap((place) => [(place % columns) * pitchUm, Math.floor(place / columns) * pitchUm]);
+  const array = withRoomFor(session.array, Math.max(...places) + 1);
+  const known = electrodePositionsUm(array) ?? electrodePlaces(array);
+  const positions = places.flatMap((place) => [known[place]?.x ?? NaN, known[place]?.y ?? NaN]);
   await writeNpyColumn(join(folder, 'channel_map.npy'), { type: '<i4', pieces: [Int32Array.from(places.keys())] });
   const column = { type: '<f8', rowShape: [2], pieces: [Float64Array.from(positions)] } as const;
   await writeNpyColumn(join(folder, 'channel_positions.npy'), column);

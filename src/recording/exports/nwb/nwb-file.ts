@@ -1,3 +1,10 @@
+import {
+  countElectrodes,
+  describeArray,
+  electrodeNames,
+  electrodePositionsUm,
+  withRoomFor,
+} from '../../../../protocols/array-geometry.js';
 import type { Hdf5Command } from '../hdf5-commands.js';
 import type { RecordingContents } from '../../recording-contents.js';
 import type { NwbObjects } from './nwb-objects.js';
@@ -55,9 +62,9 @@ function describeSession(session: RecordingContents['session']): Hdf5Command[] {
 function describeDevice({ device, array, channels }: RecordingContents['session'], objects: NwbObjects): Hdf5Command[] {
   const devicePath = `/general/devices/${toName(device.name)}`;
   const group = '/general/extracellular_ephys/array';
-  const count = Math.max(array.rows * array.columns, channels);
+  const count = Math.max(countElectrodes(array), channels);
   const serial = device.serialNumber === undefined ? '' : `, serial number ${device.serialNumber}`;
-  const description = `${array.rows} x ${array.columns} electrodes`;
+  const description = describeArray(array);
   return [
     { type: 'group', path: '/general/devices' },
     ...objects.group({ path: devicePath, type: 'Device', attributes: { description: `${device.name}${serial}` } }),
@@ -75,14 +82,16 @@ interface Electrodes {
 }
 
 function describeElectrodes(objects: NwbObjects, { array, group, count }: Electrodes): Hdf5Command[] {
-  const { columns, pitchUm } = array;
-  const positions = [
-    { name: 'rel_x', description: 'x in the array, micrometres', place: (i: number) => i % columns },
-    { name: 'rel_y', description: 'y in the array, micrometres', place: (i: number) => Math.floor(i / columns) },
-  ];
-  const known = pitchUm === undefined ? [] : positions;
-  const order = ['location', 'group', 'group_name', ...known.map(({ name }) => name)];
-  const description = 'electrodes of the array, row by row from 0';
+  const positions = electrodePositionsUm(withRoomFor(array, count));
+  const axes = [
+    { name: 'rel_x', description: 'x in the array, micrometres', axis: 'x' },
+    { name: 'rel_y', description: 'y in the array, micrometres', axis: 'y' },
+  ] as const;
+  const known = positions === undefined ? [] : axes;
+  const names = electrodeNames(array);
+  const named = names === undefined ? [] : ['electrode_name'];
+  const order = ['location', 'group', 'group_name', ...named, ...known.map(({ name }) => name)];
+  const description = `electrodes of the array, ${'rows' in array ? 'row by row from 0' : 'from 0'}`;
   return [
     ...objects.group({ path: ELECTRODES, type: 'DynamicTable', attributes: { description, colnames: order } }),
     {
@@ -109,12 +118,19 @@ function describeElectrodes(objects: NwbObjects, { array, group, count }: Electr
       description: 'name of that group',
       value: new Array<string>(count).fill('array'),
     }),
-    ...known.flatMap(({ name, description: about, place }): Hdf5Command[] => [
+    ...(names === undefined
+      ? []
+      : writeText(objects, ELECTRODES, {
+          name: 'electrode_name',
+          description: 'what it is called on the array',
+          value: Array.from({ length: count }, (_, i) => names[i] ?? ''),
+        })),
+    ...known.flatMap(({ name, description: about, axis }): Hdf5Command[] => [
       {
         type: 'numbers',
         path: `${ELECTRODES}/${name}`,
         dtype: '<f',
-        data: Float32Array.from({ length: count }, (_, i) => place(i) * (pitchUm ?? 1)),
+        data: Float32Array.from({ length: count }, (_, i) => positions?.[i]?.[axis] ?? NaN),
         shape: [count],
       },
       ...labelColumn(objects, ELECTRODES, { name, description: about, dtype: '<f' }),

@@ -1,3 +1,4 @@
+import { countElectrodes } from '../../../../protocols/array-geometry.js';
 import { MeaError } from '../../../../protocols/errors.js';
 import type { Hdf5Command, Hdf5Numbers } from '../hdf5-commands.js';
 import { ELECTRODES } from './nwb-file.js';
@@ -31,7 +32,7 @@ const COLUMNS = {
 export async function writeUnits(writing: NwbWriting, spikesOf: readonly number[]): Promise<void> {
   const { contents, writer, objects } = writing;
   const { array, channels } = contents.session;
-  const units = Math.max(array.rows * array.columns, channels);
+  const units = Math.max(countElectrodes(array), channels);
   const total = spikesOf.reduce((sum, count) => sum + count, 0);
   if (total === 0) return;
   if (spikesOf.length > units) throw unknownElectrode(spikesOf.length - 1, units, contents.path);
