@@ -5,10 +5,10 @@ import type { DeviceEvent } from './device-event.js';
  * Hands events to all subscribers at once, in one order: an event that comes while another is handed out waits for it.
  * A subscriber that throws harms neither the others nor the driver; rxjs reports its error to the process.
  */
-export class EventOutlet {
-  readonly events$: Observable<DeviceEvent>;
-  readonly #subject = new Subject<DeviceEvent>();
-  #waiting: DeviceEvent[] = [];
+export class EventOutlet<E = DeviceEvent> {
+  readonly events$: Observable<E>;
+  readonly #subject = new Subject<E>();
+  #waiting: E[] = [];
   #isEmitting = false;
   #ends = false;
 
@@ -16,7 +16,7 @@ export class EventOutlet {
     this.events$ = this.#subject.asObservable();
   }
 
-  emit(event: DeviceEvent): void {
+  emit(event: E): void {
     if (this.#ends) return;
     this.#waiting.push(event);
     this.#flush();

@@ -5,6 +5,7 @@ import { bracketHost, formatLinkAddress } from '../../protocols/mea-link/link-ad
 import { abortReason, type LinkOptions } from '../../protocols/mea-link/link-options.js';
 import type { Lane } from '../../protocols/mea-link/messages.js';
 import { trySend, ZMQ_READY, ZMQ_RECEIVES, ZMQ_SENDS, ZmqLink } from '../../protocols/mea-link/zmq-link.js';
+import { closeAtExit, type ZmqSockets } from './zmq-at-exit.js';
 
 /** How long the device may take to answer on both sockets. */
 const DEFAULT_READY_MS = 2000;
@@ -12,8 +13,6 @@ const DEFAULT_READY_MS = 2000;
 const ASK_AGAIN_MS = 20;
 /** Frames that have come are given without a pause for so long; then heartbeats and commands have their turn. */
 const TURN_MS = 5;
-/** How long a thread that ends waits for its sockets. */
-const ENDING_MS = 100;
 /** How long the rest of the data lane may take after the device has said goodbye. */
 const LAST_DATA_MS = 100;
 
@@ -37,21 +36,6 @@ export function createZmqTransport(place: { host: string; port: number }, option
   };
 }
 
-/**
- * Clients whose sockets have not ended. A thread that ends while one of them is waited for ends the process: the library
- * (6.8.0) throws out of its own clean-up. So they are closed first, wherever a thread can still do something: at its end or
- * after an error that nobody caught, but not when it is terminated from outside.
- */
-const clients = new Set<ZmqClient>();
-process.on('exit', () => {
-  if (clients.size === 0) return;
-  for (const client of clients) client.closeNow();
-  // Threads of libzmq give frames back that were not sent, to a thread that must still be there, and report the end of each
-  // socket to an observer that must still be there: without one they stand still for ever.
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ENDING_MS);
-  for (const client of clients) client.stopObserving();
-});
-
 interface ZmqClientOptions extends ZmqTransportOptions {
   readonly host: string;
   readonly port: number;
@@ -59,7 +43,7 @@ interface ZmqClientOptions extends ZmqTransportOptions {
 }
 
 /** The two sockets of one link; they end with it. */
-class ZmqClient {
+class ZmqClient implements ZmqSockets {
   readonly #options: ZmqClientOptions;
   readonly #dealer: Dealer;
   readonly #subscriber: Subscriber;
@@ -147,11 +131,9 @@ class ZmqClient {
 
   /** Before the link is ready, `fail` hears of a lost connection; afterwards the link does. */
   #watch(fail: (got: string) => void): void {
-    clients.add(this);
+    const haveEnded = closeAtExit(this);
     const ends = this.#observers.map((observer) => this.#observe(observer, fail));
-    this.#ended = Promise.all(ends).then(() => {
-      clients.delete(this);
-    });
+    this.#ended = Promise.all(ends).then(haveEnded);
   }
 
   /** Until the socket has ended, some time after it was closed. */
