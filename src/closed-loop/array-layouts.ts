@@ -10,11 +10,11 @@ export const MAXONE = { columns: 220, sites: 220 * 120, pitchUm: 17.5, mostRoute
 const MCS_PITCH_UM = 200;
 
 /**
- * The array of 60 electrodes of Multi Channel Systems: 8 x 8 without its corners. Electrodes are numbered row by row from 0;
- * names have the column as their first digit and the row as their second, both from 1.
+ * The array of 60 electrodes of Multi Channel Systems: 8 x 8 without its corners. Names have the column as their first digit
+ * and the row as their second, both from 1; electrodes are numbered from 0 as their names rise, column by column.
  */
 export function layOutMcs60(): PlacedArray {
-  const cells = Array.from({ length: 64 }, (_, i) => ({ column: i % 8, row: Math.floor(i / 8) })).filter(
+  const cells = Array.from({ length: 64 }, (_, i) => ({ column: Math.floor(i / 8), row: i % 8 })).filter(
     ({ column, row }) => !(column % 7 === 0 && row % 7 === 0),
   );
   return {
@@ -25,7 +25,7 @@ export function layOutMcs60(): PlacedArray {
 }
 
 /** Number of the electrode `15`, the large reference of the arrays of that maker that have one inside (`iR`). */
-export const MCS_REFERENCE = 30;
+export const MCS_REFERENCE = 3;
 
 /**
  * The routed sites of a MaxOne.

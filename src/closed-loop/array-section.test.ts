@@ -10,7 +10,7 @@ const RIG: Keys = {
   version: 1,
   name: 'r',
   device: 'emulator',
-  stimulated: { electrodes: [0, 3], status: 'confirmed' },
+  stimulated: { electrodes: [0, 1], status: 'confirmed' },
   pulse: { amplitudeUa: 10, phaseWidthUs: 200, status: 'confirmed' },
 };
 
@@ -34,23 +34,24 @@ function placeOf(rig: Rig, electrode: number): readonly unknown[] {
 describe('the layout mcs-60', () => {
   const rig = rigWith({ layout: 'mcs-60' });
 
-  it('is 8 x 8 without corners, 200 um apart, row by row; names are column, then row', () => {
+  it('is 8 x 8 without corners, 200 um apart, in the order of their names: column, then row', () => {
     const geometry = toGeometry(rig);
     if ('rows' in geometry) throw new Error('a grid');
     expect(geometry.positionsUm).toHaveLength(60);
     expect(new Set(geometry.names).size).toBe(60);
     for (const corner of ['11', '18', '81', '88']) expect(geometry.names).not.toContain(corner);
-    expect(placeOf(rig, 0)).toEqual(['21', 200, 0]);
-    expect(placeOf(rig, 5)).toEqual(['71', 1200, 0]);
-    expect(placeOf(rig, 6)).toEqual(['12', 0, 200]);
-    expect(placeOf(rig, 53)).toEqual(['87', 1400, 1200]);
-    expect(placeOf(rig, 54)).toEqual(['28', 200, 1400]);
-    expect(placeOf(rig, 59)).toEqual(['78', 1200, 1400]);
+    expect(placeOf(rig, 0)).toEqual(['12', 0, 200]);
+    expect(placeOf(rig, 5)).toEqual(['17', 0, 1200]);
+    expect(placeOf(rig, 6)).toEqual(['21', 200, 0]);
+    expect(placeOf(rig, 53)).toEqual(['78', 1200, 1400]);
+    expect(placeOf(rig, 54)).toEqual(['82', 1400, 200]);
+    expect(placeOf(rig, 59)).toEqual(['87', 1400, 1200]);
+    expect(geometry.names).toEqual(geometry.names?.toSorted());
   });
 
   it('has the electrode called 15 as its reference, unless the rig file says otherwise', () => {
-    expect(placeOf(rig, 30)).toEqual(['15', 0, 800]);
-    expect(excludedElectrodes(rig)).toEqual([30]);
+    expect(placeOf(rig, 3)).toEqual(['15', 0, 800]);
+    expect(excludedElectrodes(rig)).toEqual([3]);
     expect(excludedElectrodes(rigWith({ layout: 'mcs-60', reference: [] }))).toEqual([]);
     expect(excludedElectrodes(rigWith({ layout: 'mcs-60', reference: [2] }))).toEqual([2]);
   });
@@ -60,8 +61,8 @@ describe('the layout mcs-60', () => {
       rigWith({ layout: 'mcs-60' }, { stimulated: { electrodes: 'black-squares', status: 'confirmed' } }),
     );
     expect(squares).toHaveLength(29);
-    // Of the first row the columns 3, 5 and 7.
-    expect(squares.slice(0, 3)).toEqual([1, 3, 5]);
+    // Called 13, 17 and 22: 15 is the reference.
+    expect(squares.slice(0, 3)).toEqual([1, 5, 7]);
   });
 });
 
@@ -114,7 +115,7 @@ describe('an array', () => {
       { rows: 2, columns: 2, reference: [4] },
       ['array.reference.0: electrodes from 0 to 3'],
     ],
-    ['has a reference twice', { rows: 2, columns: 2, reference: [1, 1] }, ['array.reference.1: each electrode once']],
+    ['has a reference twice', { rows: 2, columns: 2, reference: [2, 2] }, ['array.reference.1: each electrode once']],
   ])('that %s is refused', (_, array, mistakes) => {
     expect(mistakesOf(array)).toEqual(mistakes);
   });
@@ -176,7 +177,7 @@ describe('how delivery is judged', () => {
 
   it('goes by the places of the layout', () => {
     const { delivery } = toLoopSettings(rigWith({ layout: 'mcs-60' }, artefact));
-    expect(delivery?.positions[6]).toEqual({ xUm: 0, yUm: 1 });
+    expect(delivery?.positions[6]).toEqual({ xUm: 1, yUm: 0 });
     expect(delivery?.positions).toHaveLength(60);
   });
 });

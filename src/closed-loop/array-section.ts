@@ -22,7 +22,7 @@ export const arraySectionSchema = z
       .enum(ARRAY_LAYOUTS)
       .optional()
       .describe(
-        'An array by name. `8x8`: eight rows of eight. `mcs-60`: the 60 electrodes of Multi Channel Systems, 8 x 8 without corners, 200 um apart; electrode 0 is the one called 21, electrode 6 is 12, electrode 59 is 78 (column, then row). `maxone`: sites of 220 x 120, 17.5 um apart, those in `electrodes`.',
+        'An array by name. `8x8`: eight rows of eight. `mcs-60`: the 60 electrodes of Multi Channel Systems, 8 x 8 without corners, 200 um apart, numbered as their names of column and row rise: electrode 0 is the one called 12, electrode 1 is 13, electrode 6 is 21, electrode 59 is 87. `maxone`: sites of 220 x 120, 17.5 um apart, those in `electrodes`.',
       ),
     electrodes: z
       .array(
@@ -59,7 +59,7 @@ export const arraySectionSchema = z
       .array(ELECTRODE)
       .optional()
       .describe(
-        'Electrodes that are the reference of the array: never pulsed, not looked at for spikes. Electrode 30 of `mcs-60` (called 15, the reference inside the array) unless `[]` says that the array has none; elsewhere none. As with `detection.excluded`, the counts of an emulator without voltages do not go by it.',
+        'Electrodes that are the reference of the array: never pulsed, not looked at for spikes. Electrode 3 of `mcs-60` (called 15, the reference inside the array) unless `[]` says that the array has none; elsewhere none. As with `detection.excluded`, the counts of an emulator without voltages do not go by it.',
       ),
   })
   .superRefine((array, context) => {

@@ -55,13 +55,15 @@ export const rigSchema = z
     safety: safetySectionSchema
       .optional()
       .describe('Limits that every stimulus is held against; a device needs them. No number has a default.'),
-    array: arraySectionSchema.describe('The electrodes, numbered from 0: row by row, or in the order of the file.'),
+    array: arraySectionSchema.describe(
+      'The electrodes, numbered from 0: those of rows and columns row by row, others in the order of the layout or file.',
+    ),
     stimulated: z
       .strictObject({
         electrodes: z
           .union([z.literal('black-squares'), z.array(z.int().min(0)).min(2)])
           .describe(
-            'Electrode of each input, in order; `black-squares`: (row + column) even, row by row, as the emulator has its outputs, without the reference.',
+            'Electrode of each input, in order; `black-squares`: (row + column) even, in the order of electrodes, as the emulator has its outputs, without the reference.',
           ),
         status: CONFIRMATION.describe('Whether somebody has checked the choice in the source.'),
       })
@@ -201,7 +203,7 @@ function isWhole({ x, y }: ArrayPlace): boolean {
 }
 
 /** Electrode (from 0) of every input. */
-export function stimulatedElectrodes({ array, stimulated }: Pick<Rig, 'array' | 'stimulated'>): readonly number[] {
+export function stimulatedElectrodes({ array, stimulated }: Rig): readonly number[] {
   if (stimulated.electrodes !== 'black-squares') return stimulated.electrodes;
   const reference = referenceElectrodes(array);
   return electrodePlaces(toArrayGeometry(array)).flatMap(({ x, y }, electrode) =>

@@ -36,7 +36,7 @@ export function arrayMapFigure(analysis: CultureAnalysis, array: ArrayOfRun): Fi
   return {
     title: 'The array',
     words: mapWords(analysis, array),
-    caption: `Electrodes as they lie, numbered from 0${isRowByRow(array.places) ? ' row by row' : ' as in the rig file'}. Preference: mean count with one source on alone, less the mean with another alone, spikes per trial (${preference}${isPair ? '; orange above zero, purple below' : ''}).`,
+    caption: `Electrodes as they lie, numbered from 0${isRowByRow(array.places) ? ' row by row' : ' in the order of the rig file'}. Preference: mean count with one source on alone, less the mean with another alone, spikes per trial (${preference}${isPair ? '; orange above zero, purple below' : ''}).`,
     legend: [],
     panels: [
       map(`Preference, ${nameWindow(initialWindow(design))}`, preferences.first, colour),
