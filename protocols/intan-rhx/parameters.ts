@@ -139,9 +139,6 @@ const actions = new Map(
   Object.entries(ACTIONS).map(([name, argument]) => [name.toLowerCase(), { name, argument }] as const),
 );
 
-/** Names of everything that is programmed for one stimulation output, as RHX writes them. */
-export const RHX_STIM_ITEM_NAMES: readonly string[] = Object.keys(STIM_ITEMS);
-
 /** Names that may begin an error without a quotation mark around them. */
 export const RHX_NAMES: readonly string[] = [
   ...new Set([GLOBALS, PORT_ITEMS, AMPLIFIER_ITEMS, ACTIONS].flatMap((table) => Object.keys(table))),
@@ -196,7 +193,7 @@ export function readRhxValue(
 }
 
 /** A number with six significant digits, as RHX writes it. */
-export function formatRhxNumber(value: number): string {
+function formatRhxNumber(value: number): string {
   return String(Number(value.toPrecision(6)));
 }
 

@@ -102,7 +102,7 @@ export function checkStimSettings(settings: StimSettings, steps: StimSteps): rea
 }
 
 /** Time from the first phase to the end of the last, in us. */
-export function measurePulseUs(settings: StimSettings): number {
+function measurePulseUs(settings: StimSettings): number {
   const { firstPhaseDurationUs, secondPhaseDurationUs, interphaseDelayUs } = settings;
   switch (settings.shape) {
     case 'Biphasic':

@@ -1,0 +1,227 @@
+import type { Observable } from 'rxjs';
+import { MeaError } from '../../protocols/errors.js';
+import type { RhxCommand } from '../../protocols/intan-rhx/command.js';
+import { toStimSettings } from '../../protocols/intan-rhx/stim-checks.js';
+import {
+  countStimSteps,
+  IDLE_STIM_SETTINGS,
+  stepOf,
+  type StimSettings,
+} from '../../protocols/intan-rhx/stim-settings.js';
+import { isCheckedPattern, type CheckedPattern } from '../../protocols/stimulation/gate.js';
+import { waitWithin } from '../mea-link/bounded-wait.js';
+import { toError } from '../mea-link/command-channel.js';
+import { EventOutlet } from '../mea-link/event-outlet.js';
+import type { Stimulator, StimulatorDescription, StimulatorEvent } from '../parts/stimulator.js';
+import { INTAN_RHX_CAPABILITIES } from './capabilities.js';
+import type { RhxGroup } from './options.js';
+import type { RhxRecorder } from './rhx-recorder.js';
+import { describeReply, type RhxIdentity, type RhxSession } from './rhx-session.js';
+
+/** The stimulating half of a controller: groups of electrodes, each behind its trigger. */
+export class RhxStimulator implements Stimulator {
+  readonly description: StimulatorDescription;
+  readonly #session: RhxSession;
+  readonly #identity: RhxIdentity;
+  readonly #recorder: RhxRecorder;
+  readonly #outlet = new EventOutlet<StimulatorEvent>();
+  #isProgrammed = false;
+  /** Nothing more is told. */
+  #isOver = false;
+  #isClosed = false;
+
+  constructor(session: RhxSession, parts: { readonly identity: RhxIdentity; readonly recorder: RhxRecorder }) {
+    const { groups } = session.options;
+    const { steps } = parts.identity;
+    const { maxCurrentSteps, maxPhases } = INTAN_RHX_CAPABILITIES;
+    this.#session = session;
+    session.hold();
+    this.#identity = parts.identity;
+    this.#recorder = parts.recorder;
+    const { device, serialNumber, firmware } = parts.recorder.description;
+    this.description = {
+      device,
+      serialNumber,
+      firmware,
+      stimulation: {
+        electrodes: groups.flatMap(({ electrodes }) => electrodes).sort((a, b) => a - b),
+        currentStepUa: steps.stepUa,
+        maxCurrentUa: Number((maxCurrentSteps * steps.stepUa).toPrecision(12)),
+        timeStepUs: stepOf('us', steps),
+        maxPhases,
+        slots: groups.length,
+        queueLength: 1,
+        scheduling: 'immediate',
+        delivery: 'observed',
+        maxAheadMs: 0,
+      },
+      groups: groups.map(({ trigger, electrodes }) => ({ trigger, electrodes })),
+      maxTogether: groups.some(({ key }) => key !== null) ? 1 : groups.length,
+      watchdogMs: null,
+    };
+  }
+
+  get events$(): Observable<StimulatorEvent> {
+    return this.#outlet.events$;
+  }
+
+  async program(patterns: readonly CheckedPattern[], signal?: AbortSignal): Promise<void> {
+    const settings = this.#toSettings(patterns);
+    if (this.#recorder.isRunning) {
+      throw new MeaError('refused', {
+        what: 'RHX is programmed only while its board is stopped',
+        got: 'a running board',
+        remedy: 'stop the recorder first',
+      });
+    }
+    this.#isProgrammed = false;
+    await this.#session.program(settings, this.#identity.steps, signal);
+    this.#recorder.pulseGap = this.#longestGap(settings);
+    this.#isProgrammed = true;
+  }
+
+  async fire(places: readonly number[]): Promise<void> {
+    const groups = this.#listGroups(places);
+    if (!this.#isProgrammed) throw notReady('nothing is programmed', 'program first; all off forgets what was');
+    if (!this.#recorder.isRunning) throw notReady('the board does not run', 'start the recorder first');
+    if (!this.#session.console.isConnected) throw notReady('RHX can no longer be commanded', 'connect again');
+    const key = groups[0]?.key ?? null;
+    if (key !== null) {
+      await this.#pressKey(key);
+      return;
+    }
+    await this.#session.options.triggerBox!.pulse(groups.flatMap(({ boxLine }) => boxLine ?? []));
+  }
+
+  /**
+   * The lines of the box low, then the board stopped, which ends whatever it does, then every output that was
+   * programmed off. The recorder ends with the board.
+   */
+  async allOff(): Promise<void> {
+    this.#isProgrammed = false;
+    const box = this.#session.options.triggerBox?.allOff();
+    const results = await Promise.allSettled([box, this.#switchOff()]);
+    for (const result of results) if (result.status === 'rejected') throw toError(result.reason);
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    const { timers, deadlines, address } = this.#session.options;
+    const bounds = { timers, delayMs: deadlines.boardMs, what: 'All off', where: address };
+    if (this.#session.console.isConnected) {
+      await waitWithin(this.allOff(), bounds).catch((error: unknown) => {
+        this.#warn(`stimulation may still be on: ${toError(error).message}`);
+      });
+    }
+    this.#isOver = true;
+    this.#outlet.complete();
+    this.#session.release();
+  }
+
+  /** The command port is gone: nothing can be fired or switched off any more. */
+  handleGone(reason: string): void {
+    this.#isProgrammed = false;
+    if (this.#isOver) return;
+    this.#isOver = true;
+    const message = `RHX can no longer be commanded (${reason}): nothing more is fired; its board goes on, and lines and keys still trigger it`;
+    this.#outlet.emit({ type: 'failed', message });
+    this.#outlet.complete();
+  }
+
+  #pressKey(key: string): Promise<void> {
+    const press: RhxCommand = { type: 'execute', action: 'ManualStimTriggerPulse', argument: key };
+    return this.#session.console.tell([press], (answer) => {
+      if (answer instanceof Error) this.#warn(`the trigger ${key} was not confirmed: ${answer.message}`);
+      else if (answer[0] !== undefined) this.#warn(`RHX refused the trigger ${key}: ${describeReply(answer[0])}`);
+      else if (this.#session.console.mode === 'Stop') this.#warn(`the trigger ${key} came to a stopped board`);
+    });
+  }
+
+  async #switchOff(): Promise<void> {
+    await this.#session.stop({ urgent: true });
+    const ended = this.#recorder.handleStopped('stimulation was switched off, and the board with it');
+    const items = this.description.stimulation.electrodes.map((electrode) => {
+      return `${this.#session.options.channels[electrode]!}.StimEnabled`;
+    });
+    await this.#session.do(items.map((item): RhxCommand => ({ type: 'set', item, value: false })));
+    await this.#session.upload();
+    const on = (await this.#session.read(items)).findIndex((value) => value.toLowerCase() !== 'false');
+    await ended;
+    if (on < 0) return;
+    throw new MeaError('refused', { what: `RHX holds ${items[on]!} although it was switched off` });
+  }
+
+  #toSettings(patterns: readonly CheckedPattern[]): ReadonlyMap<string, StimSettings> {
+    const { groups, channels, around } = this.#session.options;
+    if (patterns.length !== groups.length) {
+      throw new MeaError('refused', {
+        what: 'One pattern for each group',
+        got: `${patterns.length}`,
+        wanted: `${groups.length}`,
+      });
+    }
+    const settings = new Map<string, StimSettings>();
+    for (const [i, pattern] of patterns.entries()) {
+      const { trigger, source, electrodes } = groups[i]!;
+      if (!isCheckedPattern(pattern)) {
+        throw new MeaError('refused', { what: 'A pattern did not pass the safety gate', where: trigger });
+      }
+      // An electrode of the group that the pattern leaves out stays off.
+      for (const electrode of electrodes) settings.set(channels[electrode]!, { ...IDLE_STIM_SETTINGS, source });
+      for (const pulse of pattern.pulses) {
+        if (!electrodes.includes(pulse.electrode)) {
+          const [got, wanted] = [`electrode ${pulse.electrode}`, electrodes.join(', ')];
+          throw new MeaError('refused', {
+            what: 'A pattern pulses electrodes that its trigger does not fire',
+            got,
+            wanted,
+            where: trigger,
+          });
+        }
+        const result = toStimSettings(pulse, this.#identity.steps, { ...around, source });
+        if (result.type === 'refused') {
+          const got = result.refusals.map(({ rule, message }) => `${rule}: ${message}`).join('; ');
+          const where = `electrode ${pulse.electrode}, ${trigger}`;
+          throw new MeaError('refused', { what: 'RHX cannot make this pulse', got, where });
+        }
+        settings.set(channels[pulse.electrode]!, result.settings);
+      }
+    }
+    return settings;
+  }
+
+  #longestGap(settings: ReadonlyMap<string, StimSettings>): number {
+    const step = stepOf('us', this.#identity.steps);
+    const gaps = [...settings.values()]
+      .filter(({ stimEnabled, shape }) => stimEnabled && shape === 'BiphasicWithInterphaseDelay')
+      .map(({ interphaseDelayUs }) => countStimSteps(interphaseDelayUs, step));
+    return Math.max(0, ...gaps);
+  }
+
+  #listGroups(places: readonly number[]): readonly RhxGroup[] {
+    const { groups } = this.#session.options;
+    const fired = places.map((place) => groups[place]);
+    if (places.length === 0 || new Set(places).size < places.length || fired.includes(undefined)) {
+      const wanted = `different ones from 0 to ${groups.length - 1}`;
+      throw new MeaError('refused', { what: 'No such groups to fire', got: places.join(', '), wanted });
+    }
+    if (places.length > this.description.maxTogether) {
+      throw new MeaError('refused', {
+        what: 'Several keys of RHX are not simultaneous',
+        got: `${places.length} groups`,
+        wanted: `${this.description.maxTogether} at a time`,
+        remedy: 'use a trigger box at the digital inputs',
+      });
+    }
+    return fired.flatMap((group) => group ?? []);
+  }
+
+  #warn(message: string): void {
+    this.#outlet.emit({ type: 'warning', message });
+  }
+}
+
+function notReady(got: string, remedy: string): MeaError {
+  return new MeaError('refused', { what: 'Nothing can be fired', got, remedy });
+}
