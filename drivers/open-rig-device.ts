@@ -1,11 +1,9 @@
-import { MeaError } from '../protocols/errors.js';
 import type { Timers } from '../protocols/timers.js';
-import type { CombinedAddress, DeviceAddress } from './device-address.js';
+import type { DeviceAddress } from './device-address.js';
 import { connectMeaLink } from './mea-link/connect-mea-link.js';
 import { completeOptions, type DriverOptions } from './mea-link/driver-options.js';
 import { CombinedDevice } from './parts/combined-device.js';
-import type { Recorder } from './parts/recorder.js';
-import type { Stimulator } from './parts/stimulator.js';
+import { connectParts } from './parts/connect-parts.js';
 import type { RigDevice } from './rig-device.js';
 import { openTransport } from './transports/open-transport.js';
 
@@ -15,12 +13,6 @@ export interface OpenRigDeviceOptions {
   /** Name and version of the controller, for the device's log. */
   readonly client: string;
   readonly driver?: Partial<DriverOptions> | undefined;
-}
-
-/** The parts of a combined device, connected. */
-export interface ConnectedParts {
-  readonly recorder: Recorder;
-  readonly stimulator: Stimulator | null;
 }
 
 /**
@@ -38,24 +30,8 @@ export async function openRigDevice(
     return connectMeaLink({ transport, timers, client, ...(driver !== undefined && { options: driver }) }, signal);
   }
   const { mainStallMs, randomBytes } = completeOptions(driver);
-  const parts = await connectParts(address, { timers, signal });
+  const parts = await connectParts(address, { timers }, signal);
   const { phases, sight, acceptsNoWatchdog } = address;
   const bootId = new DataView(Uint8Array.from(randomBytes(4)).buffer).getUint32(0);
   return new CombinedDevice({ ...parts, timers, phases, sight, acceptsNoWatchdog, mainStallMs, bootId });
-}
-
-/**
- * Connects to the parts of a combined device; what is connected already is closed when the rest cannot be.
- *
- * @throws MeaError of the drivers; the signal's reason
- */
-export function connectParts(
-  { recorder, stimulator }: CombinedAddress,
-  { signal }: { readonly timers: Timers; readonly signal: AbortSignal },
-): Promise<ConnectedParts> {
-  signal.throwIfAborted();
-  throw new MeaError('bad-input', {
-    what: 'There is no driver for a device of the rig file',
-    got: [recorder.type, ...(stimulator === null ? [] : [stimulator.type])].join(' and '),
-  });
 }

@@ -6,7 +6,7 @@ import type { Timers } from '../../protocols/timers.js';
 import type { TriggerBox } from '../parts/stimulator.js';
 
 /** What fires a group: a key that RHX presses itself, or a line that a trigger box raises. */
-export type RhxTrigger = `F${number}` | `digital-in ${number}` | `analog-in ${number}`;
+export type RhxTrigger = string;
 
 /** Electrodes that one trigger fires. */
 export interface RhxGroupOptions {

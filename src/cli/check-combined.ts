@@ -1,5 +1,5 @@
 import { firstValueFrom, filter, timeout, take, type Subscription } from 'rxjs';
-import { connectParts, type ConnectedParts } from '../../drivers/open-rig-device.js';
+import { connectParts, type ConnectedParts } from '../../drivers/parts/connect-parts.js';
 import { CheckFailed, CheckSkipped } from '../../drivers/conformance/check-verdict.js';
 import type { CheckOutcome } from '../../drivers/conformance/conformance-check.js';
 import { checkGroups } from '../../drivers/parts/group-programs.js';
@@ -77,7 +77,7 @@ export async function checkCombined(check: CombinedCheck): Promise<readonly Comb
   const address = toCombinedAddress(withPulse(check));
   let parts: ConnectedParts;
   try {
-    parts = await connectParts(address, { timers: check.timers, signal: check.signal });
+    parts = await connectParts(address, { timers: check.timers }, check.signal);
   } catch (error) {
     check.signal.throwIfAborted();
     tell(toFailure({ id: 'connect', title: 'recorder and stimulator answer as what they should be' }, error));
