@@ -323,12 +323,23 @@ describe('an NWB file', () => {
     });
   });
 
-  it('says why it does not read floats', async () => {
-    const series = { ...start(0), data: plain(Float32Array.of(1, 2), [2, 1]) };
-    await withFile(nwb(series), (file) => {
-      expect(file.signals).toEqual([]);
-      expect(file.unread).toEqual([expect.stringContaining('samples of 32-bit floats')]);
-      return Promise.resolve();
+  it.each([
+    ['32', Float32Array.from([0.5, -1.25, 2 ** -20, 3, NaN, 5]), Float32Array],
+    ['64', Float64Array.from([0.1, -1.25, 1e-9, 3, 4, 5]), Float64Array],
+  ])('may have series of %s-bit floats, which are given out as they are', async (_, values, kind) => {
+    const data = plain(values, [3, 2], { conversion: 1e-3, offset: 2e-6 });
+    await withFile(nwb({ ...start(2), data, channel_conversion: plain(Float64Array.of(1, 2)) }), async (file) => {
+      expect(file.unread).toEqual([]);
+      const [reader] = file.signals;
+      expect(reader!.signal).toMatchObject({ firstSample: 2000, frames: 3, sampleRateHz: 1000 });
+      expect(reader!.signal.channels.map(({ gainUvPerBit, offsetUv }) => [gainUvPerBit, offsetUv])).toEqual([
+        [1000, 2],
+        [2000, 2],
+      ]);
+      const { samples: whole } = await reader!.readBlock(0, 9);
+      expect(whole).toBeInstanceOf(kind);
+      expect(Array.from(whole)).toEqual(Array.from(values));
+      expect(Array.from((await reader!.readBlock(1, 1)).samples)).toEqual(Array.from(values.subarray(2, 4)));
     });
   });
 

@@ -33,8 +33,8 @@ export interface FrameBlock {
   readonly firstFrame: number;
   readonly frames: number;
   readonly channels: number;
-  /** (frames, channels) frame-major, raw units; see `RecordedChannel`. */
-  readonly samples: Int16Array | Int32Array;
+  /** (frames, channels) frame-major, raw units; see `RecordedChannel`. Floats where the file has them. */
+  readonly samples: Int16Array | Int32Array | Float32Array | Float64Array;
 }
 
 /** A recorded signal that is read in pieces; memory does not grow with the file. */

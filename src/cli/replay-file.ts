@@ -1,5 +1,5 @@
 import { MeaError } from '../../protocols/errors.js';
-import type { BlockReader } from '../../protocols/recording/block-reader.js';
+import type { BlockReader, FrameBlock } from '../../protocols/recording/block-reader.js';
 import { sampleIndex } from '../../protocols/units.js';
 import { openSignalReplay } from '../closed-loop/signals/replay-signals.js';
 import { toLoopSettings } from '../closed-loop/signals/signal-settings.js';
@@ -154,13 +154,13 @@ function commonGain({ signal }: BlockReader): number {
 }
 
 /** @throws MeaError `bad-input` for samples that do not fit */
-function toInt16(samples: Int16Array | Int32Array, where: string): Int16Array {
+function toInt16(samples: FrameBlock['samples'], where: string): Int16Array {
   if (samples instanceof Int16Array) return samples;
   const narrow = Int16Array.from(samples);
   if (narrow.every((value, i) => value === samples[i])) return narrow;
   throw new MeaError('bad-input', {
-    what: 'A signal has samples of more than 16 bits',
-    wanted: 'samples from -32768 to 32767',
+    what: 'A signal has samples that are no integers of 16 bits',
+    wanted: 'whole numbers from -32768 to 32767',
     where,
     remedy: 'export it with a larger step first',
   });

@@ -3,9 +3,9 @@ import { cutStretch } from '../cut-stretch.js';
 import { MAX_REQUEST_BYTES, type Hdf5File } from './hdf5-file.js';
 import type { Hdf5Dataset } from './hdf5-messages.js';
 
-/** How samples of a dataset become int16 or int32. */
+/** How samples of a dataset are given out. */
 export interface SampleType {
-  readonly bits: 16 | 32;
+  readonly name: 'int16' | 'int32' | 'float32' | 'float64';
   /** Subtracted from each sample: unsigned ones are moved around 0, and the channels' offset makes up for it. */
   readonly middle: number;
 }
@@ -22,12 +22,19 @@ export interface SignalLayout {
   readonly firstFrame: number;
 }
 
+/** How samples that are floats are read; undefined where they are none, or of another size. */
+export function floatTypeOf({ kind, size }: Hdf5Dataset): SampleType | undefined {
+  if (kind !== 'float') return undefined;
+  if (size === 4) return { name: 'float32', middle: 0 };
+  return size === 8 ? { name: 'float64', middle: 0 } : undefined;
+}
+
 /** How the samples of a dataset are read; undefined where they are no integers that fit. */
 export function sampleTypeOf({ kind, size, isSigned }: Hdf5Dataset): SampleType | undefined {
   if (kind !== 'integer') return undefined;
-  if (size === 1 || (size === 2 && isSigned)) return { bits: 16, middle: 0 };
-  if (size === 2) return { bits: 16, middle: 32_768 };
-  return size === 4 && isSigned ? { bits: 32, middle: 0 } : undefined;
+  if (size === 1 || (size === 2 && isSigned)) return { name: 'int16', middle: 0 };
+  if (size === 2) return { name: 'int16', middle: 32_768 };
+  return size === 4 && isSigned ? { name: 'int32', middle: 0 } : undefined;
 }
 
 /** Reads a signal out of an HDF5 file, in pieces. */
@@ -37,7 +44,7 @@ export function createHdf5Reader(file: Hdf5File, signal: RecordedSignal, layout:
     signal,
     readBlock: async (first, frames): Promise<FrameBlock> => {
       const count = cutStretch(signal, first, frames);
-      const samples = layout.type.bits === 16 ? new Int16Array(count * channels) : new Int32Array(count * channels);
+      const samples = allocate(layout.type, count * channels);
       const atOnce = framesAtOnce(layout);
       for (let done = 0; done < count; done += atOnce) {
         const part = Math.min(atOnce, count - done);
@@ -46,6 +53,19 @@ export function createHdf5Reader(file: Hdf5File, signal: RecordedSignal, layout:
       return { firstFrame: first, frames: count, channels, samples };
     },
   };
+}
+
+function allocate({ name }: SampleType, length: number): FrameBlock['samples'] {
+  switch (name) {
+    case 'int16':
+      return new Int16Array(length);
+    case 'int32':
+      return new Int32Array(length);
+    case 'float32':
+      return new Float32Array(length);
+    case 'float64':
+      return new Float64Array(length);
+  }
 }
 
 /** The rows from the first to the last that is wanted are read, all of them. */
@@ -67,7 +87,7 @@ interface Piece {
   readonly frames: number;
 }
 
-async function readPiece({ file, layout, first, frames }: Piece, target: Int16Array | Int32Array): Promise<void> {
+async function readPiece({ file, layout, first, frames }: Piece, target: FrameBlock['samples']): Promise<void> {
   const { dataset, type, channelAxis, rows } = layout;
   const [from, to] = rowRange(layout);
   const start = layout.firstFrame + first;

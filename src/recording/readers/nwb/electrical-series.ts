@@ -4,7 +4,7 @@ import { hertz, sampleIndex } from '../../../../protocols/units.js';
 import type { Hdf5File } from '../hdf5/hdf5-file.js';
 import { readTable, whyUnreadable } from '../hdf5/dataset-reading.js';
 import { isValueList, type Hdf5Dataset, type Hdf5Value } from '../hdf5/hdf5-messages.js';
-import { createHdf5Reader, sampleTypeOf } from '../hdf5/signal-reader.js';
+import { createHdf5Reader, floatTypeOf, sampleTypeOf, type SampleType } from '../hdf5/signal-reader.js';
 import type { OpenedParts } from '../opened-parts.js';
 import type { NwbElectrode } from './electrode-table.js';
 import { readTimes } from './series-times.js';
@@ -35,7 +35,7 @@ export async function readElectricalSeries(
     return undefined;
   }
   const dataset = await file.describe(`${path}/data`);
-  const sampleType = dataset === undefined ? undefined : sampleTypeOf(dataset);
+  const sampleType = dataset === undefined ? undefined : typeOf(dataset);
   const reason = dataset === undefined ? 'it has no data in this file' : whyNot(file, dataset);
   if (dataset === undefined || sampleType === undefined || reason !== undefined) {
     parts.unread.push(`${path}: ${reason ?? ''}`);
@@ -62,10 +62,14 @@ export async function readElectricalSeries(
   return rows?.length === width ? Array.from(rows) : undefined;
 }
 
+function typeOf(dataset: Hdf5Dataset): SampleType | undefined {
+  return sampleTypeOf(dataset) ?? floatTypeOf(dataset);
+}
+
 function whyNot(file: Hdf5File, dataset: Hdf5Dataset): string | undefined {
   const { kind, shape, size } = dataset;
-  if (kind === 'float') return `samples of ${size * 8}-bit floats; only the integers of the recorder are read`;
-  if (sampleTypeOf(dataset) === undefined || shape.length < 1 || shape.length > 2) return 'samples of an unknown type';
+  if (kind === 'float' && typeOf(dataset) === undefined) return `samples of ${size * 8}-bit floats`;
+  if (typeOf(dataset) === undefined || shape.length < 1 || shape.length > 2) return 'samples of an unknown type';
   if (shape.length === 2 && shape[1] === 0) return 'no channels';
   return whyUnreadable(dataset, file);
 }

@@ -8,7 +8,7 @@ import { readTrials } from './trials.js';
 import { readUnits } from './units.js';
 
 /**
- * Reads an NWB file: series of integers in `acquisition`, the table of electrodes, units and trials. Everything else that holds
+ * Reads an NWB file: series of integers or floats in `acquisition`, the table of electrodes, units and trials. Everything else that holds
  * data is named in `unread`.
  *
  * @throws MeaError `bad-format`
