@@ -17,6 +17,7 @@ const REAL_TIME = [
   'open-ephys-strangers',
   'rearm-on-device',
   'record-on-device',
+  'record-on-faults',
   'rig-worker',
   'run-on-device',
   'same-on-every-mount',

@@ -26,6 +26,8 @@ export interface ServedDevice {
   readonly address: string;
   /** In the order in which they were done. */
   readonly acts: readonly DeviceAct[];
+  /** How often each of its faults has struck so far. */
+  readonly applied: DeviceFaults['applied'];
   /** Bytes that wait in the device's links at present. */
   readonly pendingBytes: number;
   /** Links that stand break, and both sides see it; new ones are closed at once until `mend`. */
@@ -63,10 +65,11 @@ export async function serveDevice(link: LinkName, options: ServeDeviceOptions = 
   const timers = systemTimers();
   const rig = options.rig ?? createRampRig();
   const acts: DeviceAct[] = [];
+  const faults = new DeviceFaults(options.faults ?? [], { seed: 1, sampleRateHz: rig.sampleRateHz });
   const device = new EmulatedDevice({
     rig,
     settings: { ...DEFAULT_DEVICE_SETTINGS, ...options.settings },
-    faults: new DeviceFaults(options.faults ?? [], { seed: 1, sampleRateHz: rig.sampleRateHz }),
+    faults,
     bootId: BOOT_ID,
     observer: {
       onData: (message) => {
@@ -88,7 +91,7 @@ export async function serveDevice(link: LinkName, options: ServeDeviceOptions = 
     links.set(made, handler);
     return handler;
   };
-  const mount = await openMount(wanted, accept, { timers });
+  const mount = await openMount(wanted, accept, { timers, filterFrame: (frame) => faults.filterFrame(frame) });
   const ended = new AbortController();
   const paced = paceDevice(device, { driftPpm: options.driftPpm ?? 0, signal: ended.signal });
   let closed: Promise<void> | undefined;
@@ -103,6 +106,9 @@ export async function serveDevice(link: LinkName, options: ServeDeviceOptions = 
     device,
     address: pty === undefined ? mount.address : toSerial(pty.hostPath),
     acts,
+    get applied() {
+      return faults.applied;
+    },
     get pendingBytes() {
       return [...links.keys()].reduce((sum, { pendingBytes }) => sum + pendingBytes, 0);
     },
