@@ -102,7 +102,8 @@ export interface TrialRecord {
 
 /**
  * Why a trial is no data: its stimulus came late, was refused or went missing; the device did something else than asked, or
- * at another sample; no electrode could see the whole response window; or electrodes showed another stimulus than the device told.
+ * at another sample; no electrode could see the whole response window; or electrodes showed another stimulus than the device told,
+ * or got less current than was asked for.
  */
 export type UncountedReason = 'late' | 'refused' | 'missing' | 'other-delivery' | 'off-time' | 'unseen' | 'doubted';
 

@@ -42,12 +42,14 @@ export interface TrialResponse {
   readonly usedSamples?: readonly [first: SampleIndex, end: SampleIndex];
 }
 
-/** Electrodes whose signal does not fit the stimulus that the device says it delivered. */
+/** Electrodes whose signal does not fit the stimulus that the device says it delivered, or which got less than was asked for. */
 export interface DeliveryDoubts {
   /** Pulsed, without an artefact. */
   readonly missing: readonly number[];
   /** With an artefact, far from every pulsed one. */
   readonly unexpected: readonly number[];
+  /** Pulsed, but the device says that it reached its compliance voltage there; absent where it did nowhere. */
+  readonly limited?: readonly number[];
 }
 
 /** Spikes in a window before a stimulus. */

@@ -10,6 +10,8 @@ import { DeviceFaults } from '../sim-device/faults/device-faults.js';
 import { DEFAULT_DEVICE_SETTINGS } from '../sim-device/firmware/device-settings.js';
 import { EmulatedDevice } from '../sim-device/firmware/emulated-device.js';
 import { createEmulatedRig } from '../sim-device/rig/create-emulated-rig.js';
+import { whyUncounted } from '../src/closed-loop/trial-plan.js';
+import { DEFAULT_IMPEDANCE, measureImpedance } from '../sim-device/rig/electrode-impedance.js';
 import type { SignalRig } from '../src/closed-loop/signals/signal-rig.js';
 import { openVirtualRig, type VirtualRig } from '../src/closed-loop/signals/virtual-rig.js';
 import type { RigEvent } from '../src/pipeline/events/rig-event.js';
@@ -316,6 +318,28 @@ describe('trials on a rig, from voltages', () => {
     responses.forEach(({ doubt }, k) => {
       expect(doubt, `trial ${k}`).toEqual(isPulsed[k] === true ? { missing: [7], unexpected: [] } : undefined);
     });
+  });
+
+  it('are doubted where the device says that it reached its compliance voltage', async () => {
+    const complianceV = 6;
+    const { source } = await open({ complianceV });
+    const needs = (electrode: number): number =>
+      (20 * measureImpedance({ seed: CULTURE.seed, electrode }, 1000, DEFAULT_IMPEDANCE).magnitudeOhm) / 1e6;
+    const { stimulatedElectrodes } = source.description;
+    const limited = stimulatedElectrodes.filter((electrode) => needs(electrode) > complianceV);
+    expect(limited.length).toBeGreaterThan(0);
+    expect(limited.length).toBeLessThan(stimulatedElectrodes.length);
+    const requests = requestsFor(source, 12);
+    const responses = await carryOut(source, requests);
+    await source.close();
+    const wanted = requests.map(({ inputs }) =>
+      stimulatedElectrodes.filter((electrode, input) => inputs[input] === 1 && limited.includes(electrode)),
+    );
+    expect(new Set(wanted.map(({ length }) => length > 0))).toEqual(new Set([true, false]));
+    expect(responses.map(({ doubt }) => doubt?.limited ?? [])).toEqual(wanted);
+    expect(responses.map((response, k) => whyUncounted(requests[k]!, response))).toEqual(
+      wanted.map(({ length }) => (length > 0 ? 'doubted' : undefined)),
+    );
   });
 
   it('are the same again, and in blocks of any length', async () => {

@@ -69,6 +69,18 @@ export const DELIVERY_CHECKS: readonly ConformanceCheck[] = [
     },
   },
   {
+    id: 'deliver-compliance',
+    title: 'a pulse within the limits reaches the compliance voltage on no electrode',
+    section: 'delivery',
+    electrodes: 'driven',
+    async run(context: CheckContext): Promise<void> {
+      const { minor } = context.capabilities;
+      if (minor < 1) throw new CheckSkipped(`the device speaks 1.${minor}, which has no word for it`);
+      const { delivered } = await deliverPulse(context, 'now');
+      wantEqual('electrodes at the compliance voltage', delivered.limitedElectrodes?.join() ?? '', '');
+    },
+  },
+  {
     id: 'deliver-now',
     title: 'a stimulus that is due now leaves within 100 ms',
     section: 'delivery',

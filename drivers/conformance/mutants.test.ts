@@ -56,6 +56,16 @@ const MUTANTS: readonly Mutant[] = [
     fails: ['deliver-at-sample', 'deliver-empty'],
   },
   {
+    name: 'reaches its compliance voltage with the smallest pulse',
+    lies: () =>
+      lieInData((message) =>
+        message.type === 'stimulus-delivered' && message.electrodes.length > 0
+          ? { ...message, limitedElectrodes: message.electrodes.slice(0, 1) }
+          : message,
+      ),
+    fails: ['deliver-compliance'],
+  },
+  {
     name: 'tells of a stimulus after the block that shows it',
     lies: () => {
       let held: StimulusDelivered | undefined;

@@ -15,7 +15,7 @@ describe('connecting', () => {
     expect(device.bootId).toBe(7);
     expect(device.isConnected).toBe(true);
     expect(fake.commands).toMatchObject([
-      { id: 1, command: { type: 'hello', major: 1, minor: 0, client: 'test 0', clientId: new Uint8Array(16).fill(1) } },
+      { id: 1, command: { type: 'hello', major: 1, minor: 1, client: 'test 0', clientId: new Uint8Array(16).fill(1) } },
     ]);
   });
 

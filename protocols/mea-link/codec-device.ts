@@ -2,7 +2,7 @@ import { assertNever } from '../errors.js';
 import { fromWireBlock, type SampleOwnership } from './codec-block.js';
 import { armingCauses, deviceStates, dropReasons, faultCodes, logLevels } from './codec-names.js';
 import { fromWireResult, toWireResult } from './codec-reply.js';
-import { MAX_SAMPLE, checkInteger, checkRisingElectrodes, checkSample } from './codec-values.js';
+import { MAX_SAMPLE, badField, checkInteger, checkRisingElectrodes, checkSample } from './codec-values.js';
 import type { mealink } from './generated/mea_link.js';
 import type { BlockMessage, DeviceMessage } from './messages.js';
 
@@ -24,8 +24,9 @@ export function toWireDevice(message: Exclude<DeviceMessage, BlockMessage>): Wir
     case 'rested':
       return { rested: checkRested(message) };
     case 'stimulus-delivered': {
-      const { electrodes, ...delivered } = checkDelivered(message);
-      return { stimulusDelivered: { ...delivered, electrodes: [...electrodes] } };
+      const { electrodes, limitedElectrodes = [], ...delivered } = checkDelivered(message);
+      const limited = limitedElectrodes.length > 0 && { limitedElectrodes: [...limitedElectrodes] };
+      return { stimulusDelivered: { ...delivered, electrodes: [...electrodes], ...limited } };
     }
     case 'stimulus-dropped':
       return { stimulusDropped: { ...checkDropped(message), reason: dropReasons.toValue(message.reason) } };
@@ -102,15 +103,21 @@ function checkRested(raw: mealink.v1.Rested.$Properties): Body<'rested'> {
 }
 
 function checkDelivered(
-  raw: Omit<mealink.v1.StimulusDelivered.$Properties, 'electrodes'> & {
+  raw: Omit<mealink.v1.StimulusDelivered.$Properties, 'electrodes' | 'limitedElectrodes'> & {
     readonly electrodes?: readonly number[] | null;
+    readonly limitedElectrodes?: readonly number[] | null;
   },
 ): Body<'stimulus-delivered'> {
+  const electrodes = checkRisingElectrodes(raw.electrodes, 'pulsed electrode');
+  const limitedElectrodes = checkRisingElectrodes(raw.limitedElectrodes, 'limited electrode');
+  const other = limitedElectrodes.find((electrode) => !electrodes.includes(electrode));
+  if (other !== undefined) throw badField('limited electrode', String(other), 'one that was pulsed');
   return {
     ...checkStimulusId(raw),
     sample: checkSample(raw.sample, 'sample of the stimulus'),
     slot: checkInteger(raw.slot, { field: 'slot' }),
-    electrodes: checkRisingElectrodes(raw.electrodes, 'pulsed electrode'),
+    electrodes,
+    ...(limitedElectrodes.length > 0 && { limitedElectrodes }),
   };
 }
 

@@ -74,6 +74,26 @@ describe('a message that is encoded and decoded', () => {
     },
   );
 
+  it('tells of electrodes at the compliance voltage in field 5, which a device of 1.0 leaves out', () => {
+    // 0d sequence 2; 32 delivered: 08 id 9, 10 sample 411, 18 slot 3, 22 electrodes 0 5 12, 2a limited 5
+    const old = '0d 02 00 00 00 32 0c 08 09 10 9b 03 18 03 22 03 00 05 0c';
+    const golden = '0d 02 00 00 00 32 0f 08 09 10 9b 03 18 03 22 03 00 05 0c 2a 01 05';
+    const toBytes = (hex: string): Uint8Array => Uint8Array.from(hex.split(' '), (byte) => parseInt(byte, 16));
+    const message: DeviceMessage = {
+      ...{ type: 'stimulus-delivered', sequence: 2, stimulusId: 9, sample: sampleIndex(411), slot: 3 },
+      electrodes: [0, 5, 12],
+    };
+    expect(encodeDeviceMessage(message)).toEqual(toBytes(old));
+    expect(decodeDeviceMessage(toBytes(old))).toEqual({ type: 'message', message });
+    const limited = { ...message, limitedElectrodes: [5] };
+    expect(encodeDeviceMessage(limited)).toEqual(toBytes(golden));
+    expect(decodeDeviceMessage(toBytes(golden))).toEqual({ type: 'message', message: limited });
+    // Another electrode than those that were pulsed.
+    expect(() => encodeDeviceMessage({ ...message, limitedElectrodes: [6] })).toThrow('limited electrode: got 6');
+    const other = toBytes(golden.replace(/05$/, '06'));
+    expect(decodeDeviceMessage(other)).not.toMatchObject({ type: 'message' });
+  });
+
   it('is the same for any pattern on a grid of 1 nA and 1 ns', () => {
     const phase = fc.record({
       currentUa: fc.integer({ min: -(2 ** 31) + 1, max: 2 ** 31 - 1 }).map((nA) => microamps(nA / 1000)),

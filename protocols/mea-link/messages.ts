@@ -5,7 +5,7 @@ import type { SampleBlock } from '../sample-block.js';
 import type { Hertz, SampleIndex } from '../units.js';
 
 /** Version of the protocol; a device of another major version refuses `hello`. */
-export const MEA_LINK_VERSION = { major: 1, minor: 0 } as const;
+export const MEA_LINK_VERSION = { major: 1, minor: 1 } as const;
 
 /** Largest encoded message in bytes; a longer one is refused before it is decoded. */
 export const MAX_MESSAGE_BYTES = 65_536;
@@ -230,6 +230,11 @@ export interface StimulusDelivered {
   readonly slot: number;
   /** Electrodes that were pulsed, rising. */
   readonly electrodes: readonly number[];
+  /**
+   * Those of them, rising, on which the stimulator reached its compliance voltage, so that less current flowed than was asked for;
+   * absent where it did on none, or the device cannot tell.
+   */
+  readonly limitedElectrodes?: readonly number[];
 }
 
 export const DROP_REASONS = ['cancelled', 'aborted', 'disarmed', 'stopped', 'safety', 'device-fault'] as const;

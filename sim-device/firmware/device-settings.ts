@@ -21,6 +21,8 @@ export interface DeviceSettings {
   readonly maxCurrentUa: number;
   readonly timeStepUs: number;
   readonly maxPhases: number;
+  /** Where current times impedance would be more, less current flows. */
+  readonly complianceV: number;
 }
 
 /** The bundled emulator, unless told otherwise. */
@@ -37,6 +39,7 @@ export const DEFAULT_DEVICE_SETTINGS: DeviceSettings = {
   maxCurrentUa: 100,
   timeStepUs: 10,
   maxPhases: 3,
+  complianceV: 120,
 };
 
 /** Bytes that the ring may hold: with many channels it keeps a shorter time than it was asked to. */

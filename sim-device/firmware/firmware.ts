@@ -43,6 +43,9 @@ export interface BootOptions {
 /** Sequence that the next message of the data lane will have; the firmware's heartbeats tell it. */
 export type NextDataSequence = () => number;
 
+/** Pulses are held against the compliance voltage at the impedance that electrodes have here. */
+const IMPEDANCE_HZ = 1000;
+
 const DROP_OF_CAUSE: Readonly<Record<ArmingCause, DropReason>> = {
   command: 'disarmed',
   watchdog: 'disarmed',
@@ -89,6 +92,7 @@ export class Firmware {
     this.#arming = new Arming(this.#toTicks(settings.watchdogMs));
     this.#heartbeatTicks = Math.max(1, this.#toTicks(settings.heartbeatMs));
     this.#nextHeartbeat = this.#heartbeatTicks;
+    const magnitudes = new Map<number, number>();
     this.#stimulator =
       this.capabilities.stimulation === null
         ? undefined
@@ -98,6 +102,11 @@ export class Firmware {
               rig.deliver(pulses, this.#acquisition.toRigSample(sample));
             },
             failsNow: boot.stimulatorFails,
+            isLimited: ({ electrode, phases }) => {
+              const magnitudeOhm = magnitudes.get(electrode) ?? rig.impedance(electrode, IMPEDANCE_HZ).magnitudeOhm;
+              magnitudes.set(electrode, magnitudeOhm);
+              return phases.some(({ currentUa }) => Math.abs(currentUa) * magnitudeOhm > settings.complianceV * 1e6);
+            },
           });
   }
 

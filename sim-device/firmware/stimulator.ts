@@ -27,6 +27,8 @@ export interface StimulatorPorts {
   readonly emit: (body: DataBody) => void;
   /** Pulses leave, at this sample of the device's counter. */
   readonly deliver: (pulses: readonly Pulse[], sample: number) => void;
+  /** The electrode would need more than the compliance voltage. */
+  readonly isLimited: (pulse: Pulse) => boolean;
   /** A fault switch: the stimulator refuses although it could. */
   readonly failsNow: () => boolean;
 }
@@ -134,7 +136,15 @@ export class Stimulator {
       const { stimulusId, sample, slot, pulses } = stimulus;
       this.#ports.deliver(pulses, sample);
       const electrodes = pulses.map(({ electrode }) => electrode).sort((a, b) => a - b);
-      this.#ports.emit({ type: 'stimulus-delivered', stimulusId, sample: sampleIndex(sample), slot, electrodes });
+      const limited = pulses.filter((pulse) => this.#ports.isLimited(pulse)).map(({ electrode }) => electrode);
+      this.#ports.emit({
+        type: 'stimulus-delivered',
+        stimulusId,
+        sample: sampleIndex(sample),
+        slot,
+        electrodes,
+        ...(limited.length > 0 && { limitedElectrodes: limited.sort((a, b) => a - b) }),
+      });
     }
   }
 

@@ -1,10 +1,12 @@
 import type { RecordedTrials } from '../../drivers/replay-source.js';
 import type { LedgerRecord } from '../../protocols/ledger.js';
-import type { DeliveryDoubts, DetectorLevels, TrialResponse } from '../../protocols/trial.js';
+import type { DetectorLevels, TrialResponse } from '../../protocols/trial.js';
 import { systemClock } from '../clock.js';
 import type { Rig } from '../closed-loop/rig.js';
 import { openSignalReplay } from '../closed-loop/signals/replay-signals.js';
 import { toLoopSettings } from '../closed-loop/signals/signal-settings.js';
+import { isPlainEvent } from '../pipeline/events/rig-event.js';
+import { DoubtBook } from '../pipeline/trials/doubt-book.js';
 import { toTrialResponse, type WindowedResponse } from '../pipeline/trials/windowed-response.js';
 import type { OpenedRecording } from '../recording/open-recording.js';
 import { findLostSamples, type LostSamples } from '../recording/lost-samples.js';
@@ -39,7 +41,7 @@ export async function replaySamples(
   const found = new Map<number, Answer>();
   const labels = new Map<number, Scheduled>();
   const levels = new LevelTrack();
-  const doubts = new Map<number, DeliveryDoubts>();
+  const doubts = new DoubtBook();
   const lost = findLostSamples(recording);
   const spikes = createSpikeComparison(recording.spikes(), (sample) => lost.touches(sample, sample + 1));
   const replay = openSignalReplay(
@@ -52,8 +54,8 @@ export async function replaySamples(
       onLevels: (next) => {
         levels.add(next);
       },
-      onDoubt: ({ stimulusId, missing, unexpected }) => {
-        doubts.set(stimulusId, { missing, unexpected });
+      onDoubt: (doubt) => {
+        doubts.note(doubt);
       },
       onResponse: (response) => {
         found.set(response.stimulusId, { response, levels: levels.at(response.usedSamples[0]) });
@@ -70,6 +72,7 @@ export async function replaySamples(
       io.signal.throwIfAborted();
       if (item.type === 'event') {
         if (isScheduled(item.event)) labels.set(item.event.stimulusId, item.event);
+        if (isPlainEvent(item.event) && item.event.type === 'stimulus-delivered') doubts.note(item.event);
         replay.event(item.event);
         continue;
       }
@@ -110,7 +113,7 @@ function isScheduled(event: object): event is Scheduled {
 interface Findings {
   readonly found: ReadonlyMap<number, Answer>;
   readonly labels: ReadonlyMap<number, Scheduled>;
-  readonly doubts: ReadonlyMap<number, DeliveryDoubts>;
+  readonly doubts: DoubtBook;
   readonly lost: LostSamples;
 }
 
@@ -138,7 +141,7 @@ function putTogether(
       return response;
     }
     if (answer.levels !== undefined && detectorLevels.has(session)) detectorLevels.set(session, answer.levels);
-    const doubt = doubts.get(id);
+    const doubt = doubts.of(id);
     return { ...toTrialResponse(answer.response, { session, trial }), ...(doubt !== undefined && { doubt }) };
   });
   return { trials: { ...recorded, responses, detectorLevels }, unseen };

@@ -1,5 +1,5 @@
 import { countElectrodes, electrodeNames, electrodePlaces } from '../../protocols/array-geometry.js';
-import type { LatencyRecord, RearmedRecord, StoppedRecord } from '../../protocols/ledger.js';
+import type { LatencyRecord, RearmedRecord, StoppedRecord, TrialUncountedRecord } from '../../protocols/ledger.js';
 import type { TrialSourceDescription } from '../../protocols/trial.js';
 import type { ResponseTable } from '../../protocols/responses.js';
 import type { FallbackCounts } from '../closed-loop/run-experiment.js';
@@ -46,8 +46,20 @@ export function reportOfRun(run: {
   /** The stop rule that ended it. */
   readonly stopped?: StoppedRecord | undefined;
   readonly rearmings?: readonly RearmedRecord[] | undefined;
+  readonly uncounted?: readonly TrialUncountedRecord[] | undefined;
 }): string {
-  const { experiment, source, analysis, array, spikes, fallbacks, latency, stopped, rearmings = [] } = run;
+  const {
+    experiment,
+    source,
+    analysis,
+    array,
+    spikes,
+    fallbacks,
+    latency,
+    stopped,
+    rearmings = [],
+    uncounted = [],
+  } = run;
   const { culture } = experiment;
   const emulated = source.provenance === 'emulated';
   return renderReport({
@@ -70,6 +82,7 @@ export function reportOfRun(run: {
         `${experiment.sessions} of ${experiment.trials} trials, ${experiment.initialSessions} of them initial`,
       ],
       ...(stopped === undefined ? [] : [['Ended early', capitalise(describeStop(stopped))] as const]),
+      ...(uncounted.length === 0 ? [] : [['Did not count', describeUncounted(uncounted)] as const]),
       ...(rearmings.length === 0 ? [] : [['Armed again', describeRearmings(rearmings)] as const]),
       ['Sources', `${experiment.sources}, mixing ${experiment.mixing}, patterns ${experiment.patterns}`],
       ...policyFacts(experiment, fallbacks),
@@ -85,6 +98,15 @@ export function reportOfRun(run: {
         : []),
     ],
   });
+}
+
+/** What did not go out as asked and was carried out again, by reason. */
+function describeUncounted(uncounted: readonly TrialUncountedRecord[]): string {
+  const reasons = [...new Set(uncounted.map(({ reason }) => reason))].sort();
+  const each = reasons.map((reason) => `${uncounted.filter((other) => other.reason === reason).length} ${reason}`);
+  const limited = [...new Set(uncounted.flatMap(({ doubt }) => doubt?.limited ?? []))].sort((a, b) => a - b);
+  const where = limited.length === 0 ? '' : `; compliance voltage reached on electrodes ${limited.join(', ')}`;
+  return `${uncounted.length} deliveries, each carried out again: ${each.join(', ')}${where}`;
 }
 
 const REARMING_CAUSES = {

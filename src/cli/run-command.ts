@@ -202,11 +202,12 @@ async function writeOutcome(
     const { reportOfRun, toArrayOfRun } = await import('./report-output.js');
     const { stimulusSpikesOfRun } = await import('./stimulus-spikes-of-run.js');
     const { newestLatency: latency, records } = readLedger(folder.path);
+    const uncounted = records.filter((record) => record.type === 'trial-uncounted');
     const rearmings = records.filter((record) => record.type === 'rearmed');
     const array = toArrayOfRun(rig, table);
     const spikes = await stimulusSpikesOfRun(folder.path, analysis.analysis);
     const about = { experiment, source: source.description, analysis, array, spikes };
-    const report = reportOfRun({ ...about, fallbacks, latency, stopped, rearmings });
+    const report = reportOfRun({ ...about, fallbacks, latency, stopped, rearmings, uncounted });
     await writeWholeFile(folder.report, encode(report), { overwrite });
   }
   if (command.json) {

@@ -105,7 +105,13 @@ export const ledgerRecordSchema = z.discriminatedUnion('type', [
     delivery,
     deliveredSample: index,
     window: z.tuple([index, index]),
-    doubt: z.exactOptional(z.object({ missing: z.array(index), unexpected: z.array(index) })),
+    doubt: z.exactOptional(
+      z.object({
+        missing: z.array(index),
+        unexpected: z.array(index),
+        limited: z.exactOptional(z.array(index)),
+      }),
+    ),
   }),
   z.object({
     type: z.literal('rescheduled'),

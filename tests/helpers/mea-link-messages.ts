@@ -185,6 +185,15 @@ const exampleData: readonly DataMessage[] = [
   { type: 'rested', sequence: 1, fromSample: sampleIndex(400), toSample: sampleIndex(2_000_400) },
   { type: 'stimulus-delivered', sequence: 2, stimulusId: 9, sample: sampleIndex(411), slot: 3, electrodes: [0, 5, 12] },
   { type: 'stimulus-delivered', sequence: 3, stimulusId: 10, sample: sampleIndex(0), slot: 0, electrodes: [] },
+  {
+    type: 'stimulus-delivered',
+    sequence: 4,
+    stimulusId: 11,
+    sample: sampleIndex(7),
+    slot: 1,
+    electrodes: [1, 4, 300],
+    limitedElectrodes: [4, 300],
+  },
   ...DROP_REASONS.map((reason, i) => {
     const message = `dropped: ${reason}`;
     return {

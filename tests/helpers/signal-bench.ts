@@ -54,6 +54,7 @@ export async function open({
   change = (rig) => rig,
   stop,
   rearms,
+  complianceV = DEFAULT_DEVICE_SETTINGS.complianceV,
 }: {
   readonly blockFrames?: number;
   readonly limits?: Partial<SafetyProfile>;
@@ -67,13 +68,14 @@ export async function open({
   /** The emergency stop. */
   readonly stop?: AbortSignal;
   readonly rearms?: number;
+  readonly complianceV?: number;
 } = {}): Promise<Opened> {
   const truth: TruthRecord[] = [];
   const rig = createEmulatedRig({ culture: CULTURE, onTruth: (record) => truth.push(record) });
   for (const channel of stuckChannels) rig.setChannelFault(channel, 'stuck');
   const device = new EmulatedDevice({
     rig,
-    settings: DEFAULT_DEVICE_SETTINGS,
+    settings: { ...DEFAULT_DEVICE_SETTINGS, complianceV },
     faults: new DeviceFaults(parseFaults(faults), { seed: 1, sampleRateHz: rig.sampleRateHz }),
     bootId: 1,
   });

@@ -4,7 +4,6 @@ import type { SafetyProfile } from '../../../protocols/stimulation/safety-profil
 import type { StimPattern } from '../../../protocols/stimulation/stim-pattern.js';
 import type {
   Delivery,
-  DeliveryDoubts,
   DetectingSource,
   DetectorLevels,
   Rearming,
@@ -25,7 +24,7 @@ import {
   type Seconds,
 } from '../../../protocols/units.js';
 import type { RigEvent, RigStimulusRefused } from '../../pipeline/events/rig-event.js';
-import type { DeliveryDoubt } from '../../pipeline/trials/delivery-judge.js';
+import { DoubtBook } from '../../pipeline/trials/doubt-book.js';
 import { toTrialResponse, type WindowedResponse } from '../../pipeline/trials/windowed-response.js';
 import { PatternSlots } from './pattern-slots.js';
 import type { SignalRig } from './signal-rig.js';
@@ -128,7 +127,7 @@ class SignalSource implements DetectingSource, RearmingSource {
   #now = 0;
   #rests = 0;
   /** (stimulus id) what the electrodes showed otherwise than the device told, since the last trial. */
-  readonly #doubts = new Map<number, DeliveryDoubts>();
+  readonly #doubts = new DoubtBook(MAX_EARLY);
   /** Called when the device has got further. */
   #onMove: (() => void) | undefined;
   #failure: Error | undefined;
@@ -274,7 +273,7 @@ class SignalSource implements DetectingSource, RearmingSource {
     await this.#preload(coming, { until: idleUntil, signal });
     const response = await this.#pass(this.#responseTo(outcome.stimulusId, signal), idleUntil);
     this.#assertPulsed(response, { inputs, where });
-    const doubt = this.#doubts.get(outcome.stimulusId);
+    const doubt = this.#doubts.of(outcome.stimulusId);
     this.#doubts.clear();
     return { ...toTrialResponse(response, { session, trial }), ...(doubt !== undefined && { doubt }) };
   }
@@ -461,13 +460,8 @@ class SignalSource implements DetectingSource, RearmingSource {
       this.#beginAt(event.toSample, AFTER_REST_MS);
     } else if (type === 'windowed-response') this.#takeResponse(event);
     else if (type === 'detector-levels') this.#takeLevels(event);
-    else if (type === 'delivery-doubted') this.#takeDoubt(event);
+    else if (type === 'delivery-doubted' || type === 'stimulus-delivered') this.#doubts.note(event);
     else this.#followTrouble(event);
-  }
-
-  #takeDoubt({ stimulusId, missing, unexpected }: DeliveryDoubt): void {
-    this.#doubts.set(stimulusId, { missing, unexpected });
-    if (this.#doubts.size > MAX_EARLY) this.#doubts.delete(this.#doubts.keys().next().value!);
   }
 
   #takeLevels({ atSample, noise, noiseUv, thresholdsUv }: DetectorLevels): void {
