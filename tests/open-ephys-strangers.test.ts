@@ -9,7 +9,7 @@ import type { OpenEphysOptions } from '../drivers/open-ephys/open-ephys-options.
 import { isMeaError, type ErrorTag } from '../protocols/errors.js';
 import { hertz } from '../protocols/units.js';
 import { OpenEphysFacade, openOpenEphysFacade } from '../sim-device/facades/open-ephys/open-ephys-facade.js';
-import { OpenEphysBench, optionsFor, outline, startOn, warningsOf } from './helpers/open-ephys-bench.js';
+import { OpenEphysBench, optionsFor, outline, startOn, waitForSample, warningsOf } from './helpers/open-ephys-bench.js';
 import { createRampRig } from './helpers/ramp-rig.js';
 import { waitUntil } from './helpers/wait-until.js';
 
@@ -233,7 +233,7 @@ describe('a connection', () => {
       near.on('data', (bytes) => cable.isCut || far.write(bytes));
       far.on('data', (bytes) => cable.isCut || near.write(bytes));
     });
-    const times = { deadPeerMs: 300 };
+    const times = { deadPeerMs: 300, giveUpMs: 100 };
     const { recorder, events } = await bench.connect(facade, {
       ...options,
       dataPort,
@@ -241,12 +241,16 @@ describe('a connection', () => {
       times,
     });
     await startOn(recorder, facade);
+    const end = facade.program.nextSample;
+    await waitForSample(events, end);
     cable.isCut = true;
     await waitUntil(
-      () => events.at(-1)?.type === 'link-lost',
+      () => events.at(-1)?.type === 'failed',
       () => 'no loss',
     );
+    expect(outline(events).slice(-3)).toEqual([['link-lost'], ['ended', end], ['failed']]);
     expect(recorder.isConnected).toBe(false);
+    // the remote control is still there
     await recorder.close();
     expect(facade.program.mode).toBe('IDLE');
   });

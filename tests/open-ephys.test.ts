@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 
 import { isMeaError } from '../protocols/errors.js';
@@ -149,6 +150,37 @@ describe('Open Ephys as a recorder', () => {
     expect(recorder.counters).toMatchObject({ missingMessages: 1, incompleteBlocks: 1, badMessages: 0 });
   });
 
+  it('tells exactly what was too much for the publisher, and no sample is told twice', async () => {
+    const facade = await bench.facade(createRampRig());
+    const { recorder, events } = await bench.connect(facade);
+    await startOn(recorder, facade);
+    // more in one go than the facade and its socket hold
+    facade.advance(3000 * BUFFER_FRAMES);
+    const newest = (): number =>
+      events.flatMap((event) => (event.type === 'block' ? event.firstSample : [])).at(-1) ?? 0;
+    do {
+      facade.advance(BUFFER_FRAMES);
+      await sleep(50);
+    } while (newest() + BUFFER_FRAMES !== facade.program.nextSample);
+    const end = facade.program.nextSample;
+    expect(facade.unsent).toBeGreaterThan(1000);
+    const { messages, missingMessages } = recorder.counters;
+    expect(missingMessages).toBeGreaterThanOrEqual(facade.unsent);
+    expect(messages + missingMessages).toBe((4 * end) / BUFFER_FRAMES);
+    let next = 0;
+    for (const event of events) {
+      if (event.type === 'samples-lost') {
+        expect(event.fromSample).toBe(next);
+        next = event.toSample;
+      } else if (event.type === 'block') {
+        expect(event.firstSample).toBe(next);
+        next += event.frames;
+      }
+    }
+    expect(next).toBe(end);
+    expect(events.filter(({ type }) => type === 'samples-lost').length).toBeGreaterThan(0);
+  });
+
   it('tells a dropped change of a line as what it is', async () => {
     const facade = await bench.facade(createRampRig());
     const { recorder, events } = await bench.connect(facade);
@@ -242,6 +274,7 @@ describe('an acquisition', () => {
     const { recorder, events } = await bench.connect(facade);
     await startOn(recorder, facade);
     const end = facade.program.nextSample;
+    await waitForSample(events, end);
     facade.program.setMode('IDLE');
     facade.advance(77);
     facade.program.setMode('ACQUIRE');
@@ -262,6 +295,7 @@ describe('an acquisition', () => {
     const { recorder, events } = await bench.connect(facade, { times: { silenceMs: 200 } });
     await startOn(recorder, facade);
     const end = facade.program.nextSample;
+    await waitForSample(events, end);
     facade.program.setMode('IDLE');
     await waitUntil(
       () => events.at(-1)?.type === 'ended',
@@ -288,7 +322,7 @@ describe('an acquisition', () => {
       () => warningsOf(events).length > 0,
       () => 'no warning',
     );
-    await new Promise((resolve) => setTimeout(resolve, 1200));
+    await sleep(1200);
     expect(warningsOf(events)).toEqual([expect.stringMatching(/in mode ACQUIRE, but nothing has come for 200 ms/u)]);
   });
 });
@@ -299,6 +333,7 @@ describe('the link to Open Ephys', () => {
     const { recorder, events } = await bench.connect(facade);
     await startOn(recorder, facade);
     const end = facade.program.nextSample;
+    await waitForSample(events, end);
     await facade.close();
     await waitUntil(
       () => events.at(-1)?.type === 'link-lost',
@@ -306,16 +341,18 @@ describe('the link to Open Ephys', () => {
     );
     expect(recorder.isConnected).toBe(false);
     const { dataPort, httpPort } = facade;
+    // long enough for an attempt to come back that is refused
+    await sleep(400);
     const again = await bench.facade(createRampRig(), { dataPort, httpPort });
     await waitUntil(
-      () => events.at(-1)?.type === 'link-restored',
+      () => events.some(({ type }) => type === 'link-restored'),
       () => JSON.stringify(outline(events)),
     );
     expect(recorder.isConnected).toBe(true);
     again.program.setMode('ACQUIRE');
     while (events.at(-1)?.type !== 'block') {
       again.advance(BUFFER_FRAMES);
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await sleep(20);
     }
     const after = outline(events).slice(outline(events).findIndex(([type]) => type === 'link-restored') + 1);
     expect(after[0]).toEqual(['ended', end]);
@@ -327,6 +364,7 @@ describe('the link to Open Ephys', () => {
     const facade = await bench.facade(createRampRig());
     const { recorder, events } = await bench.connect(facade, { times: { giveUpMs: 300 } });
     await startOn(recorder, facade);
+    await waitForSample(events, facade.program.nextSample);
     await facade.close();
     await waitUntil(
       () => events.at(-1)?.type === 'failed',
@@ -401,8 +439,22 @@ describe('the remote control', () => {
     await recorder.remote.stopRecording();
     expect(facade.program.mode).toBe('ACQUIRE');
     await recorder.remote.startRecording(null);
+    await expect(recorder.remote.startRecording(null)).rejects.toThrow(/records already/u);
     await recorder.stop();
     expect(facade.program.mode).toBe('IDLE');
+  });
+
+  it('leaves a recording alone that somebody else began, also after one of its own', async () => {
+    const facade = await bench.facade(createRampRig());
+    const { recorder } = await bench.connect(facade);
+    await startOn(recorder, facade);
+    await recorder.remote.startRecording(null);
+    await recorder.stop();
+    await startOn(recorder, facade);
+    facade.program.setMode('RECORD');
+    await recorder.remote.stopRecording();
+    await recorder.stop();
+    expect(facade.program.mode).toBe('RECORD');
   });
 
   it('says that there is no Record Node', async () => {

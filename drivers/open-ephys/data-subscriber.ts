@@ -29,7 +29,8 @@ export interface DataSubscriberOptions {
   readonly onMessage: (parts: readonly Uint8Array[]) => void;
   /** The connection is gone; it comes back by itself where it can. */
   readonly onLost: (reason: string) => void;
-  readonly onRestored: () => void;
+  /** It is back; `isNewProgram` when nobody listened meanwhile. */
+  readonly onRestored: (isNewProgram: boolean) => void;
 }
 
 /** Hears a publisher, and comes back to it when it was lost. */
@@ -39,6 +40,7 @@ export class DataSubscriber {
   readonly #ready: Promise<void>;
   #settle: { readonly resolve: () => void; readonly reject: (error: Error) => void } | null = null;
   #isConnected = false;
+  #wasRefused = false;
 
   constructor(options: DataSubscriberOptions) {
     this.#options = options;
@@ -99,7 +101,7 @@ export class DataSubscriber {
   #handle(news: ConnectionNews): void {
     if (news === 'ready') {
       this.#isConnected = true;
-      if (this.#settle === null) this.#options.onRestored();
+      if (this.#settle === null) this.#options.onRestored(this.#wasRefused);
       this.#settle?.resolve();
       this.#settle = null;
     } else if (this.#settle !== null) {
@@ -107,7 +109,10 @@ export class DataSubscriber {
       this.#settle = null;
     } else if (this.#isConnected) {
       this.#isConnected = false;
+      this.#wasRefused = false;
       this.#options.onLost('the publisher has gone, or the network between');
+    } else if (news === 'refused') {
+      this.#wasRefused = true;
     }
   }
 

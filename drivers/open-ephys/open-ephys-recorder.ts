@@ -87,8 +87,8 @@ export class OpenEphysRecorder implements Recorder {
         this.#lostAtMs = timers.nowMs();
         this.#outlet.emit({ type: 'link-lost', reason });
       },
-      onRestored: () => {
-        this.#handleRestored();
+      onRestored: (isNewProgram) => {
+        this.#handleRestored(isNewProgram);
       },
     });
     this.#heartbeats = new Heartbeats({
@@ -155,7 +155,8 @@ export class OpenEphysRecorder implements Recorder {
   }
 
   async stop(signal?: AbortSignal): Promise<void> {
-    if (!this.#isHearing) return;
+    // after a failure nothing is heard, but what was begun may still run
+    if (!this.#isHearing && !this.#hasBegunAcquisition) return;
     try {
       if (this.#hasBegunAcquisition) await this.#endAcquisition(signal);
     } finally {
@@ -286,11 +287,13 @@ export class OpenEphysRecorder implements Recorder {
     resolve();
   }
 
-  #handleRestored(): void {
+  /** A program that was started anew counts samples anew, perhaps already beyond where the last one was. */
+  #handleRestored(isNewProgram: boolean): void {
     const outageMs = this.#options.timers.nowMs() - (this.#lostAtMs ?? this.#options.timers.nowMs());
     this.#lostAtMs = null;
     this.#lastMessageMs = this.#options.timers.nowMs();
     this.#outlet.emit({ type: 'link-restored', outageMs });
+    if (isNewProgram) this.#assembler.end();
   }
 
   #beat(): void {

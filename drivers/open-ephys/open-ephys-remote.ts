@@ -31,14 +31,14 @@ export class OpenEphysRemote {
     this.#options = options;
   }
 
-  /** True from the beginning of a recording by `startRecording` to its end by `stopRecording`. */
+  /** True while a recording runs, as far as was heard, that `startRecording` began. */
   get hasBegunRecording(): boolean {
     return this.#hasBegunRecording;
   }
 
   /** What the program does. */
   async mode(signal?: AbortSignal): Promise<OpenEphysMode> {
-    return this.#read(await this.#ask(HTTP_REQUESTS.status(), signal), parseMode);
+    return this.#readMode(await this.#ask(HTTP_REQUESTS.status(), signal));
   }
 
   /**
@@ -50,7 +50,7 @@ export class OpenEphysRemote {
       delayMs: this.#options.startMs,
       signal,
     });
-    return this.#read(body, parseMode);
+    return this.#readMode(body);
   }
 
   /**
@@ -59,7 +59,7 @@ export class OpenEphysRemote {
    * @throws MeaError `refused` while the program does not acquire: it would tell nobody
    */
   async sendMessage(text: string, signal?: AbortSignal): Promise<void> {
-    const mode = this.#read(await this.#ask(HTTP_REQUESTS.message(text), signal), parseMode);
+    const mode = this.#readMode(await this.#ask(HTTP_REQUESTS.message(text), signal));
     if (mode !== 'IDLE') return;
     throw new MeaError('refused', {
       what: 'Open Ephys passes messages on only while it acquires',
@@ -82,9 +82,13 @@ export class OpenEphysRemote {
   /**
    * Lets the program record, with settings where they are given.
    *
-   * @throws MeaError `refused` when it does not, for want of a Record Node
+   * @throws MeaError `refused` when it records already, or does not for want of a Record Node
    */
   async startRecording(settings: RecordingSettings | null, signal?: AbortSignal): Promise<RecordingStatus> {
+    if ((await this.mode(signal)) === 'RECORD') {
+      const what = 'Open Ephys records already';
+      throw new MeaError('refused', { what, where: this.#where, remedy: 'let it, or stop it in its window' });
+    }
     if (settings !== null) await this.setRecording(settings, signal);
     const mode = await this.setMode('RECORD', signal);
     if (mode === 'RECORD') {
@@ -100,10 +104,10 @@ export class OpenEphysRemote {
     });
   }
 
-  /** Ends a recording; the acquisition goes on. Does nothing where none was made. */
+  /** Ends the recording that `startRecording` began, and no other; the acquisition goes on. */
   async stopRecording(signal?: AbortSignal): Promise<void> {
-    if ((await this.mode(signal)) === 'RECORD') await this.setMode('ACQUIRE', signal);
-    this.#hasBegunRecording = false;
+    await this.mode(signal);
+    if (this.#hasBegunRecording) await this.setMode('ACQUIRE', signal);
   }
 
   /** The signal chain. */
@@ -117,6 +121,13 @@ export class OpenEphysRemote {
 
   #ask(asked: HttpRequest, signal?: AbortSignal): Promise<string> {
     return askHttp(this.#options, asked, { delayMs: this.#options.httpMs, signal });
+  }
+
+  /** A recording that has ended, however it did, is no longer ours. */
+  #readMode(body: string): OpenEphysMode {
+    const mode = this.#read(body, parseMode);
+    if (mode !== 'RECORD') this.#hasBegunRecording = false;
+    return mode;
   }
 
   #read<T>(body: string, parse: (body: string) => T | null): T {

@@ -34,8 +34,14 @@ export class OpenEphysBench {
     facade: OpenEphysFacade,
     options: Partial<OpenEphysOptions> = {},
   ): Promise<{ readonly recorder: OpenEphysRecorder; readonly events: RecorderEvent[] }> {
+    const others = facade.subscribers;
     const recorder = await connectOpenEphys({ ...optionsFor(facade), ...options }, AbortSignal.timeout(20_000));
     this.#opened.push(() => recorder.close());
+    // what is published before is sent to nobody
+    await waitUntil(
+      () => facade.subscribers > others,
+      () => 'no subscription',
+    );
     const events: RecorderEvent[] = [];
     recorder.events$.subscribe((event) => events.push(event));
     return { recorder, events };

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { text } from 'node:stream/consumers';
-import { Publisher, Reply } from 'zeromq';
+import { Reply, XPublisher } from 'zeromq';
 
 import { MeaError } from '../../../protocols/errors.js';
 import { decodeRequest, replyTo, type ZmqRequest } from '../../../protocols/open-ephys/heartbeat.js';
@@ -35,7 +35,7 @@ export interface OpenEphysFacadeOptions extends Omit<ProgramOptions, 'publish'> 
 export type ReplyFault = 'none' | 'silent' | 'gibberish';
 
 interface BoundSockets {
-  readonly publisher: Publisher;
+  readonly publisher: XPublisher;
   readonly reply: Reply;
   readonly dataPort: number;
 }
@@ -70,13 +70,14 @@ export class OpenEphysFacade {
   replyFault: ReplyFault = 'none';
   /** What clients asked for on the heartbeats' port, newest last; at most a thousand. */
   readonly requests: (ZmqRequest | null)[] = [];
-  readonly #publisher: Publisher;
+  readonly #publisher: XPublisher;
   readonly #reply: Reply;
   readonly #server: Server;
   readonly #remote: EmulatedRemote;
   readonly #waiting: (readonly Uint8Array[])[] = [];
   #isSending = false;
   #unsent = 0;
+  #subscribers = 0;
   #closing: Promise<void> | null = null;
 
   constructor(options: OpenEphysFacadeOptions, sockets: BoundSockets, server: Server) {
@@ -103,6 +104,7 @@ export class OpenEphysFacade {
       );
     });
     void this.#answerHeartbeats();
+    void this.#countSubscribers();
   }
 
   get sampleRateHz(): number {
@@ -112,6 +114,11 @@ export class OpenEphysFacade {
   /** Messages that the facade itself could not hand to its socket in time: a fault of the emulator's machine. */
   get unsent(): number {
     return this.#unsent;
+  }
+
+  /** Clients whose subscription is in force. */
+  get subscribers(): number {
+    return this.#subscribers;
   }
 
   /** Lets time pass, in samples; publishes what then is there. */
@@ -168,6 +175,18 @@ export class OpenEphysFacade {
     this.#isSending = false;
   }
 
+  async #countSubscribers(): Promise<void> {
+    for (;;) {
+      try {
+        const [change] = await this.#publisher.receive();
+        this.#subscribers += change?.[0] === 1 ? 1 : -1;
+      } catch {
+        return;
+      }
+      if (this.#closing !== null) return;
+    }
+  }
+
   async #answerHeartbeats(): Promise<void> {
     for (;;) {
       let request: ZmqRequest | null;
@@ -222,11 +241,13 @@ function bindAnywhere(options: OpenEphysFacadeOptions): BoundSockets {
 }
 
 function createSockets({ sendHighWaterMark = SEND_HIGH_WATER_MARK }: OpenEphysFacadeOptions) {
-  return { publisher: new Publisher({ sendHighWaterMark, linger: 0 }), reply: new Reply({ linger: 0 }) };
+  // the same on the wire as a PUB, and it tells of those who listen
+  const publisher = new XPublisher({ sendHighWaterMark, linger: 0, verbosity: 'allSubsUnsubs' });
+  return { publisher, reply: new Reply({ linger: 0 }) };
 }
 
 /** Closes a socket; its port is free when this resolves. */
-async function release(socket: Publisher | Reply): Promise<void> {
+async function release(socket: XPublisher | Reply): Promise<void> {
   const freed = new Promise<void>((resolve) => {
     socket.events.on('close', () => {
       resolve();
