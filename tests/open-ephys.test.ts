@@ -14,6 +14,7 @@ import {
   warningsOf,
 } from './helpers/open-ephys-bench.js';
 import { createRampRig, rampValue } from './helpers/ramp-rig.js';
+import { describeRecorderContract } from './helpers/recorder-contract.js';
 import { waitUntil } from './helpers/wait-until.js';
 
 const bench = new OpenEphysBench();
@@ -39,6 +40,22 @@ function pulseOn(electrode: number): Pulse {
     ],
   };
 }
+
+describeRecorderContract('Open Ephys', async () => {
+  const facade = await bench.facade(createRampRig());
+  const { recorder } = await bench.connect(facade);
+  return {
+    recorder,
+    runFor: async (ms) => {
+      facade.advance((facade.sampleRateHz * ms) / 1000);
+      await sleep(10);
+    },
+    poke: () => {
+      facade.setLine(1, true);
+    },
+    close: () => facade.close(),
+  };
+});
 
 describe('Open Ephys as a recorder', () => {
   it('says what it is, and that it is emulated', async () => {
