@@ -167,3 +167,31 @@ it('says a loss once', async () => {
   await bench.until(box.close());
   expect(bench.events.map(({ type }) => type)).toEqual(['failed']);
 });
+
+it('answers every line of the specification, and names each refusal', () => {
+  const facade = new TtlBoxFacade({ lines: 8 });
+  let said = '';
+  facade.onBytes((bytes) => {
+    said += String.fromCharCode(...bytes);
+  });
+  const answers = [
+    ['?', 'meactl-ttl-box 1 lines=8 serial=mea-sim firmware=mea-sim'],
+    ['P 81 200', 'P 81 ok'],
+    ['P 1 200', 'P 1 error busy'],
+    ['P 2 10001', 'P 2 error too-long'],
+    ['P 2 9', 'P 2 error too-short'],
+    ['P 100 200', 'P 100 error no-line'],
+    ['P 0 200', 'P 0 error syntax'],
+    ['P 2', 'P 0 error syntax'],
+    ['P 2 -5', 'P 0 error syntax'],
+    ['Z', 'Z ok'],
+    ['P 1 200', 'P 1 ok'],
+    ['hello', 'error unknown'],
+    ['x'.repeat(101), 'error length'],
+  ] as const;
+  for (const [line, answer] of answers) {
+    said = '';
+    facade.receive(Uint8Array.from(`${line}\n`, (letter) => letter.charCodeAt(0)));
+    expect([line, said]).toEqual([line, `${answer}\n`]);
+  }
+});

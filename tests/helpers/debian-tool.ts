@@ -19,7 +19,7 @@ export const pythonWithScipy: ToolProbe = {
 
 /** Debian's Python with a module, which its package python3-NAME has; some are in no package of Debian. */
 export function pythonWith(name: string): ToolProbe {
-  const isPackaged = !['pynwb', 'spikeinterface'].includes(name);
+  const isPackaged = !['pynwb', 'spikeinterface', 'PulsePal'].includes(name);
   return {
     command: '/usr/bin/python3',
     args: ['-c', `import ${name}`],
