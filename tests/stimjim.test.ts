@@ -108,11 +108,18 @@ describe('connecting a StimJim', () => {
     expect(bench.timers.nowMs()).toBeLessThan(2000);
   });
 
-  it('leaves outputs open where the rig wants that', async () => {
+  it('leaves outputs open where the rig wants that, after a pulse as well', async () => {
     const bench = createBench();
-    await connect(bench, { whenOff: 'high-z' });
-    expect([1, 2].map((output) => bench.facade.outputMode(output))).toEqual([2, 2]);
+    const stimulator = await connect(bench, { whenOff: 'high-z' });
+    const modes = (): unknown => [1, 2].map((output) => bench.facade.outputMode(output));
+    expect(modes()).toEqual([2, 2]);
     expect(linesOf(bench).some((line) => line.startsWith('S50,2,2,'))).toBe(true);
+    await program(bench, stimulator);
+    await bench.until(stimulator.fire([0]));
+    await bench.pass(5);
+    expect(modes()).toEqual([3, 2]);
+    await bench.pass(30);
+    expect(modes()).toEqual([2, 2]);
   });
 
   it('refuses firmware that cannot be stopped by a command', async () => {

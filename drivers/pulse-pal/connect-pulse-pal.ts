@@ -106,8 +106,7 @@ function capabilitiesOf({ groups, isolator }: PulsePalOptions): StimulationCapab
     currentStepUa: (2 * MAX_VOLTS * uaPerVolt) / DAC_STEPS,
     maxCurrentUa: MAX_VOLTS * uaPerVolt,
     timeStepUs: PULSE_PAL_CAPABILITIES.timeStepUs,
-    // two with a gap between them
-    maxPhases: 3,
+    maxPhases: 2,
     slots: groups.length,
     queueLength: 1,
     scheduling: 'immediate',

@@ -58,6 +58,8 @@ class StimJimDevice implements StimJim {
     this.#outputs = outputs;
     this.#watch = new DeliveryWatch(options.timers, {
       onDelivery: (delivery) => {
+        // after a pulse the device grounds its outputs, whatever they were before
+        if (this.#port.whenOff === 'high-z') void this.#openOutputs();
         this.#deliveries.next(delivery);
       },
       onWarning: (message) => {
@@ -136,6 +138,15 @@ class StimJimDevice implements StimJim {
     this.#deliveries.complete();
   }
 
+  async #openOutputs(): Promise<void> {
+    try {
+      await this.#port.turnOff();
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#events.next({ type: 'warning', message: `The outputs of the StimJim stay grounded: ${reason}` });
+    }
+  }
+
   #toTrain(n: number, choice: readonly number[], pulses: readonly (readonly PulsePhase[] | null)[]): StimJimTrain {
     const whenOff = this.#port.whenOff;
     const phasesOf = (output: number): readonly PulsePhase[] | null => {
@@ -166,7 +177,7 @@ function capabilitiesOf(groups: readonly StimulusGroup[]): StimulationCapabiliti
     currentStepUa: STIMJIM_CAPABILITIES.currentStepUa,
     maxCurrentUa: STIMJIM_CAPABILITIES.maxCurrentUa,
     timeStepUs: STIMJIM_CAPABILITIES.timeStepUs,
-    maxPhases: 5,
+    maxPhases: 10,
     slots: groups.length,
     queueLength: 1,
     scheduling: 'immediate',
