@@ -19,7 +19,7 @@ export interface FacadeBench {
   readonly opened: readonly string[];
   readonly openPort: (path: string) => Promise<SerialPortLike>;
   /** Lets time pass for the driver and for the device. */
-  pass(ms: number): Promise<void>;
+  readonly pass: (ms: number) => Promise<void>;
   /** Lets time pass until a promise is settled, 20 s at most, and gives what it gives. */
   until<T>(promise: Promise<T>): Promise<T>;
 }
