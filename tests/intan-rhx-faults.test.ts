@@ -406,8 +406,30 @@ describe('a stimulator of RHX', () => {
     expect(bench.facade.listArmed()).toEqual(['A-003']);
   });
 
-  it('is off when it was switched off, with the board, until it is programmed again', async () => {
+  it('drops what waits when it is switched off, and the recording goes on', async () => {
     const { bench, pattern } = await openStimulating();
+    const { rhx, facade, events, delivered, advance } = bench;
+    await rhx.stimulator!.program([pattern]);
+    await rhx.recorder.start();
+    await advance(128);
+    // The first is written at once; the second waits for its answer.
+    const first = rhx.stimulator!.fire([0]);
+    const second = expect(rhx.stimulator!.fire([0])).rejects.toThrow(/dropped: stimulation was switched off/);
+    await rhx.stimulator!.allOff();
+    await Promise.all([first, second]);
+    await advance(1280);
+    expect(facade.mode).toBe('Run');
+    expect(typesOf(events)).toEqual(['started', 'pulses-seen']);
+    await bench.fire([0]);
+    await advance(128);
+    expect(delivered).toHaveLength(2);
+    await rhx.recorder.stop();
+    await rhx.stimulator!.allOff();
+    expect(facade.listArmed()).toEqual([]);
+  });
+
+  it('is off with its board where the options say so, until it is programmed again', async () => {
+    const { bench, pattern } = await openStimulating({ driver: { allOffStopsBoard: true } });
     const { rhx, facade, events, delivered, advance } = bench;
     await rhx.stimulator!.program([pattern]);
     await rhx.recorder.start();

@@ -2,8 +2,10 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { PulsesSeen, RecorderEvent } from '../drivers/parts/recorder.js';
 import type { Pulse } from '../protocols/stimulation/stim-pattern.js';
 import type { RhxFacade } from '../sim-device/facades/intan-rhx/rhx-facade.js';
+import { paceDevice } from '../sim-device/pace.js';
 import {
   biphasic,
+  countBlocks,
   createRhxRig,
   openRhxBench,
   passGate,
@@ -12,6 +14,7 @@ import {
   type RhxBench,
   type RhxBenchOptions,
 } from './helpers/rhx-bench.js';
+import { waitUntil } from './helpers/wait-until.js';
 
 let bench: RhxBench | undefined;
 
@@ -77,6 +80,22 @@ describe('RHX as a recorder', () => {
     const wanted = Int16Array.from(collect(other, 23 * 128, [63, 0, 17]));
     expect(samples.length).toBeGreaterThan(0);
     expect(Buffer.from(samples.buffer).equals(Buffer.from(wanted.buffer))).toBe(true);
+  });
+
+  it('keeps up with a board that runs by the clock', async () => {
+    const { rhx, events, facade } = await open();
+    const ended = new AbortController();
+    const pacing = paceDevice(facade, { driftPpm: 0, signal: ended.signal });
+    await rhx.recorder.start();
+    await waitUntil(
+      () => countBlocks(events) >= 150,
+      () => `${countBlocks(events)} blocks`,
+    );
+    await rhx.recorder.stop();
+    ended.abort();
+    await pacing;
+    expect(new Set(events.map(({ type }) => type))).toEqual(new Set(['started', 'block', 'ended']));
+    expect(events.at(-1)).toEqual({ type: 'ended', endSample: countBlocks(events) * 128 });
   });
 
   it('goes on counting where it stopped', async () => {

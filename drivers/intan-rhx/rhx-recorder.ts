@@ -129,7 +129,6 @@ export class RhxRecorder implements Recorder {
   }
 
   async stop(): Promise<void> {
-    await this.#restoring;
     if (this.#ending !== undefined) return this.#ending;
     if (this.#state === 'stopped') return undefined;
     if (this.#state !== 'running') throw this.#wrongState('stop', 'running');
@@ -162,7 +161,7 @@ export class RhxRecorder implements Recorder {
   async close(): Promise<void> {
     if (this.#state === 'closed') return;
     const { timers, deadlines, address } = this.#session.options;
-    const bounds = { timers, delayMs: deadlines.answerMs + deadlines.drainMs, what: 'Closing', where: address };
+    const bounds = { timers, delayMs: 2 * deadlines.answerMs + deadlines.drainMs, what: 'Closing', where: address };
     if (this.isRunning) {
       await waitWithin(this.stop(), bounds).catch((error: unknown) => {
         this.warn(`the board may still run: ${toError(error).message}`);

@@ -38,8 +38,7 @@ export class RhxSession {
   /** Commands that answer nothing. @throws MeaError `refused` with RHX's own words where it answered all the same */
   async do(commands: readonly RhxCommand[], options: { readonly urgent?: boolean } = {}): Promise<void> {
     for (const batch of cutBatches(commands)) {
-      const replies = await this.console.ask(batch, options);
-      const [first] = replies;
+      const [first] = await this.console.ask(batch, options);
       if (first !== undefined) throw refused(encodeRhxCommands(batch), describeReply(first));
     }
   }
@@ -76,9 +75,9 @@ export class RhxSession {
     return replies;
   }
 
-  /** What RHX does now. */
-  async askMode(): Promise<RunMode> {
-    await this.console.ask([]);
+  /** What RHX does now; it has heard all that was sent before. @param options `urgent`: what waits is dropped */
+  async askMode(options: { readonly urgent?: boolean } = {}): Promise<RunMode> {
+    await this.console.ask([], options);
     return this.console.mode ?? 'Stop';
   }
 

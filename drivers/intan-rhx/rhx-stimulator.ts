@@ -94,14 +94,12 @@ export class RhxStimulator implements Stimulator {
   }
 
   /**
-   * The lines of the box low, then the board stopped, which ends whatever it does, then every output that was
-   * programmed off. The recorder ends with the board.
+   * The lines of the box low and what waits dropped; single pulses end by themselves. A board that is stopped, or that the
+   * options let be stopped, has its outputs switched off and read back too: then it is to be programmed again.
    */
   async allOff(): Promise<void> {
-    this.#isProgrammed = false;
-    const box = this.#session.options.triggerBox?.allOff();
-    const results = await Promise.allSettled([box, this.#switchOff()]);
-    for (const result of results) if (result.status === 'rejected') throw toError(result.reason);
+    const holds = this.#recorder.isRunning && !this.#session.options.allOffStopsBoard;
+    await this.#endStimulation(holds ? this.#hold() : this.#switchOff());
   }
 
   async close(): Promise<void> {
@@ -110,7 +108,7 @@ export class RhxStimulator implements Stimulator {
     const { timers, deadlines, address } = this.#session.options;
     const bounds = { timers, delayMs: deadlines.boardMs, what: 'All off', where: address };
     if (this.#session.console.isConnected) {
-      await waitWithin(this.allOff(), bounds).catch((error: unknown) => {
+      await waitWithin(this.#endStimulation(this.#switchOff()), bounds).catch((error: unknown) => {
         this.#warn(`stimulation may still be on: ${toError(error).message}`);
       });
     }
@@ -138,7 +136,19 @@ export class RhxStimulator implements Stimulator {
     });
   }
 
+  /** With the lines of the box low. */
+  async #endStimulation(ending: Promise<void>): Promise<void> {
+    const results = await Promise.allSettled([this.#session.options.triggerBox?.allOff(), ending]);
+    for (const result of results) if (result.status === 'rejected') throw toError(result.reason);
+  }
+
+  /** Nothing waits any more, and RHX has heard all that was sent. */
+  async #hold(): Promise<void> {
+    await this.#session.askMode({ urgent: true });
+  }
+
   async #switchOff(): Promise<void> {
+    this.#isProgrammed = false;
     await this.#session.stop({ urgent: true });
     const ended = this.#recorder.handleStopped('stimulation was switched off, and the board with it');
     const items = this.description.stimulation.electrodes.map((electrode) => {
