@@ -4,4 +4,11 @@ import { bootstrap, root, runNode } from './bootstrap.mjs';
 
 bootstrap();
 const vitest = join(root, 'node_modules/vitest/vitest.mjs');
-process.exitCode = await runNode([vitest, 'run', 'tests/docs.test.ts', 'tests/device-fits.test.ts', 'tests/public-api.test.ts', '--update']);
+process.exitCode = await runNode([
+  vitest,
+  'run',
+  'tests/docs.test.ts',
+  'tests/device-fits.test.ts',
+  'tests/public-api.test.ts',
+  '--update',
+]);
