@@ -8,6 +8,7 @@ const REAL_TIME = [
   'bridge-example',
   'check-command',
   'check-serial',
+  'combined-rigs',
   'dead-man',
   'docker-compose',
   'emergency-stop',

@@ -84,6 +84,11 @@ export interface TrialSourceDescription {
   readonly sampleRateHz: Hertz;
   /** Response window after the pulse. */
   readonly responseWindowMs: readonly [first: Milliseconds, end: Milliseconds];
+  /**
+   * A stimulus that left within so many samples of the one it was due at counts; absent where every one leaves at its sample
+   * or not at all.
+   */
+  readonly toleranceSamples?: number;
 }
 
 /**

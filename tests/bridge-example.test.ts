@@ -35,9 +35,10 @@ describeWithDebianTool('the bridge of examples/bridge', pythonWithZmq, () => {
         return report.results;
       });
       expect(bridge.complaints()).toBe('');
-      expect(
-        results.filter(({ outcome }) => outcome.type !== 'passed').map((result) => JSON.stringify(result)),
-      ).toEqual([]);
+      // It speaks 1.0, which has no word for an electrode at its compliance voltage.
+      const others = results.filter(({ id, outcome }) => outcome.type !== 'passed' && id !== 'deliver-compliance');
+      expect(others.map((result) => JSON.stringify(result))).toEqual([]);
+      expect(results.find(({ id }) => id === 'deliver-compliance')?.outcome.type).toBe('skipped');
       expect(results.length).toBe(CONFORMANCE_CHECKS.length);
     } finally {
       bridge.process.kill();

@@ -99,6 +99,8 @@ describe('a replay', () => {
         version: 1,
         records: end,
         trials,
+        trialsCompared: 0,
+        trialsAsRecorded: trials,
         complete: false,
         tornBytes: 0,
         samples: null,

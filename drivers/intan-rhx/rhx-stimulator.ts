@@ -81,8 +81,17 @@ export class RhxStimulator implements Stimulator {
   }
 
   async fire(places: readonly number[]): Promise<void> {
-    const groups = this.#listGroups(places);
     if (!this.#isProgrammed) throw notReady('nothing is programmed', 'program first; all off forgets what was');
+    await this.#trigger(places);
+  }
+
+  async tryTrigger(place: number): Promise<void> {
+    if (this.#isProgrammed) throw notReady('a program is there, and would leave', 'switch all off first');
+    await this.#trigger([place]);
+  }
+
+  async #trigger(places: readonly number[]): Promise<void> {
+    const groups = this.#listGroups(places);
     if (!this.#recorder.isRunning) throw notReady('the board does not run', 'start the recorder first');
     if (!this.#session.console.isConnected) throw notReady('RHX can no longer be commanded', 'connect again');
     const key = groups[0]?.key ?? null;

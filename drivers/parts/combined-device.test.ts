@@ -247,6 +247,7 @@ async function openBench(options: BenchOptions = {}) {
     events$: stimulator$,
     program: (patterns) => world.program(patterns),
     fire: (groups) => world.fire(groups),
+    tryTrigger: () => Promise.resolve(),
     allOff: () => world.allOff(),
     close: () => world.note('stimulator'),
   };

@@ -3,7 +3,7 @@ import { MeaError } from '../../protocols/errors.js';
 import type { Timers } from '../../protocols/timers.js';
 import type { CombinedAddress } from '../device-address.js';
 import { connectIntanRhx } from '../intan-rhx/connect-intan-rhx.js';
-import type { IntanRhxOptions } from '../intan-rhx/options.js';
+import type { IntanRhxOptions, RhxGroupOptions } from '../intan-rhx/options.js';
 import { connectOpenEphys } from '../open-ephys/connect-open-ephys.js';
 import { connectPulsePalBox } from '../pulse-pal/connect-pulse-pal-box.js';
 import { connectPulsePal } from '../pulse-pal/connect-pulse-pal.js';
@@ -12,7 +12,7 @@ import { connectTtlBox } from '../ttl-box/connect-ttl-box.js';
 import type { OpenPort } from './device-port.js';
 import type { Recorder } from './recorder.js';
 import type { RecorderPart, StimulatorPart, TriggerBoxPart } from './rig-parts.js';
-import type { Stimulator, TriggerBox } from './stimulator.js';
+import type { Stimulator, StimulusGroup, TriggerBox } from './stimulator.js';
 
 /** The parts of a combined device, connected. */
 export interface ConnectedParts {
@@ -27,6 +27,9 @@ export interface ConnectPartsOptions {
   /** How serial ports are opened; a test gives one that leads to a facade. */
   readonly openPort?: OpenPort;
 }
+
+/** Of the controller. */
+const DIGITAL_INPUTS = 16;
 
 type RhxRecorderPart = Extract<RecorderPart, { readonly type: 'intan-rhx' }>;
 type RhxStimulatorPart = Extract<StimulatorPart, { readonly type: 'intan-rhx' }>;
@@ -107,7 +110,7 @@ async function connectRhx(
     host,
     ports: { command: commandPort, waveform: waveformPort },
     channels,
-    groups: stimulator?.groups ?? [],
+    groups: (stimulator?.groups ?? []).map(toRhxGroup),
     ...(box !== undefined && { triggerBox: box }),
     ...(sight.type === 'line' && { lines: [sight.line] }),
     expected: { sampleRateHz },
@@ -120,6 +123,12 @@ async function connectRhx(
     await box?.close();
     throw error;
   }
+}
+
+/** Line n of a box is wired to digital-in n, line 16 + n to analog-in n. */
+function toRhxGroup(group: StimulusGroup): RhxGroupOptions {
+  const [, input] = /^analog-in (\d+)$/u.exec(group.trigger) ?? [];
+  return input === undefined ? group : { ...group, boxLine: DIGITAL_INPUTS + Number(input) };
 }
 
 function connectBox(box: TriggerBoxPart, options: ConnectPartsOptions, signal: AbortSignal): Promise<TriggerBox> {
@@ -136,6 +145,7 @@ function withBox(stimulator: Stimulator, box: TriggerBox | undefined): Stimulato
     events$: merge(stimulator.events$, box.events$),
     program: (patterns, signal) => stimulator.program(patterns, signal),
     fire: (groups) => stimulator.fire(groups),
+    tryTrigger: (group) => stimulator.tryTrigger(group),
     allOff: async () => {
       await Promise.all([box.allOff(), stimulator.allOff()]);
     },

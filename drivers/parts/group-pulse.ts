@@ -79,6 +79,15 @@ export function assertGroups(groups: readonly number[], count: number, where: st
   });
 }
 
+/** What is said when a trigger is to be tried while a pulse would leave by it. */
+export function isProgrammed(where: string): MeaError {
+  return new MeaError('refused', {
+    what: 'A program is there, and would leave',
+    where,
+    remedy: 'switch all off first',
+  });
+}
+
 /** What is said when something is fired that nobody has programmed. */
 export function notProgrammed(where: string): MeaError {
   return new MeaError('refused', {

@@ -43,6 +43,12 @@ export interface Stimulator {
   program(patterns: readonly CheckedPattern[], signal?: AbortSignal): Promise<void>;
   /** Fires groups, by their places in `groups`, together and once; resolves when the trigger was handed to the device. */
   fire(groups: readonly number[]): Promise<void>;
+  /**
+   * Triggers one group while nothing is programmed: the way to it is tried, and nothing leaves.
+   *
+   * @throws MeaError `refused` while a program is there
+   */
+  tryTrigger(group: number): Promise<void>;
   /** Ends what is being delivered and lets nothing more fire; in any state, ahead of what waits. Programs may be lost. */
   allOff(): Promise<void>;
   /** All off, link off; bounded in time, never rejects. */

@@ -4,7 +4,7 @@ import type { StimulationCapabilities } from '../../protocols/mea-link/messages.
 import { HARMLESS_CHANNEL, UNLINKED_TRIGGER, type PulsePalChannel } from '../../protocols/pulse-pal/settings.js';
 import { DAC_STEPS, MAX_VOLTS } from '../../protocols/pulse-pal/values.js';
 import type { CheckedPattern } from '../../protocols/stimulation/gate.js';
-import { assertGroups, notProgrammed, outputsOf, pulseOfGroup } from '../parts/group-pulse.js';
+import { assertGroups, isProgrammed, notProgrammed, outputsOf, pulseOfGroup } from '../parts/group-pulse.js';
 import type { Stimulator, StimulatorDescription, StimulatorEvent, StimulusGroup } from '../parts/stimulator.js';
 import { PULSE_PAL_CAPABILITIES } from './capabilities.js';
 import { openPulsePal, type PulsePalAddress, type PulsePalPort } from './pulse-pal-port.js';
@@ -86,6 +86,13 @@ class PulsePalStimulator implements Stimulator {
     assertGroups(groups, this.#outputs.length, this.#port.where);
     if (!this.#isProgrammed) throw notProgrammed(this.#port.where);
     await this.#port.trigger(groups.map((group) => this.#outputs[group]!));
+  }
+
+  async tryTrigger(group: number): Promise<void> {
+    assertGroups([group], this.#outputs.length, this.#port.where);
+    if (this.#isProgrammed) throw isProgrammed(this.#port.where);
+    // At 0 V.
+    await this.#port.trigger([this.#outputs[group]!]);
   }
 
   async allOff(): Promise<void> {

@@ -5,7 +5,7 @@ import type { CheckedPattern } from '../../protocols/stimulation/gate.js';
 import type { PulsePhase } from '../../protocols/stimulation/stim-pattern.js';
 import type { StimJimTrain } from '../../protocols/stimjim/commands.js';
 import type { StimJimReply } from '../../protocols/stimjim/replies.js';
-import { assertGroups, notProgrammed, outputsOf, pulseOfGroup } from '../parts/group-pulse.js';
+import { assertGroups, isProgrammed, notProgrammed, outputsOf, pulseOfGroup } from '../parts/group-pulse.js';
 import type { Stimulator, StimulatorDescription, StimulatorEvent, StimulusGroup } from '../parts/stimulator.js';
 import { STIMJIM_CAPABILITIES } from './capabilities.js';
 import { DeliveryWatch, type StimJimDelivery } from './delivery-watch.js';
@@ -119,6 +119,13 @@ class StimJimDevice implements StimJim {
     }
     this.#watch.begin(train);
     await this.#port.start(train.n);
+  }
+
+  async tryTrigger(group: number): Promise<void> {
+    assertGroups([group], this.#outputs.length, this.#port.where);
+    if (this.#trains.size > 0) throw isProgrammed(this.#port.where);
+    // All its trains are harmless.
+    await this.#port.start(FIRST_TRAIN + group);
   }
 
   async allOff(): Promise<void> {

@@ -242,18 +242,20 @@ function triggerSteps(
   bench: Bench,
   { stimulator, check }: { readonly stimulator: Stimulator; readonly check: CombinedCheck },
 ): readonly Step[] {
-  const sight = check.rig.combined?.sight;
+  const { sight, stimulator: section } = check.rig.combined ?? {};
+  // A box raises its line whether anything follows or not; an output that stands at 0 raises none.
+  const line = sight?.type === 'line' && section?.type === 'intan-rhx' ? sight.line : undefined;
   return stimulator.description.groups.map(({ trigger }, group) => ({
     id: `trigger-${trigger.replaceAll(' ', '-')}`,
     title: `${trigger} is triggered, with everything switched off`,
     remedy: 'see the cable of that line, and the guide of the device',
     run: async () => {
       const seen = bench.untilSeen((event) => event.type === 'line-changed' && event.isHigh);
-      await stimulator.fire([group]);
-      if (sight?.type !== 'line') return 'taken; with everything off nothing is to be seen of it';
+      await stimulator.tryTrigger(group);
+      if (line === undefined) return 'taken; with everything off nothing is to be seen of it';
       const event = await seen;
-      if (event?.type !== 'line-changed') throw new CheckFailed('no line rose', `line ${sight.line}`);
-      if (event.line !== sight.line) throw new CheckFailed(`line ${event.line} rose`, `line ${sight.line}`);
+      if (event?.type !== 'line-changed') throw new CheckFailed('no line rose', `line ${line}`);
+      if (event.line !== line) throw new CheckFailed(`line ${event.line} rose`, `line ${line}`);
       return `line ${event.line} rose at sample ${event.sample}`;
     },
   }));

@@ -1,3 +1,4 @@
+import type { FoundSerialDevice } from '../../drivers/serial-devices.js';
 import { isMeaError } from '../../protocols/errors.js';
 import type { Capabilities } from '../../protocols/mea-link/messages.js';
 import { parseLinkAddress } from '../../protocols/mea-link/link-address.js';
@@ -21,13 +22,6 @@ export interface DevicesCommand {
 const DEFAULT_ADDRESS = 'tcp://127.0.0.1:9100';
 /** How long one address may take. */
 const ANSWER_MS = 4000;
-
-/** A serial port of this computer. */
-interface FoundPort {
-  readonly path: string;
-  readonly manufacturer?: string | undefined;
-  readonly serialNumber?: string | undefined;
-}
 
 /** Programs of makers that listen on this computer, by the ports that they take by default. */
 const KNOWN_PORTS: readonly { readonly port: number; readonly program: string }[] = [
@@ -72,11 +66,10 @@ export async function devicesCommand(command: DevicesCommand, io: CliIo): Promis
   return EXIT.done;
 }
 
-async function listPorts(): Promise<readonly FoundPort[] | string> {
+async function listPorts(): Promise<readonly FoundSerialDevice[] | string> {
   try {
-    const { SerialPort } = await import('serialport');
-    const ports = await SerialPort.list();
-    return ports.map(({ path, manufacturer, serialNumber }) => ({ path, manufacturer, serialNumber }));
+    const { findSerialDevices } = await import('../../drivers/serial-devices.js');
+    return await findSerialDevices();
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
@@ -115,12 +108,13 @@ function describeServers(servers: readonly FoundServer[] | null): string {
   return `servers at the ports of makers (not connected to; name one in a rig file, docs/devices):\n${lines.join('\n')}\n`;
 }
 
-function describePorts(ports: readonly FoundPort[] | string): string {
+function describePorts(ports: readonly FoundSerialDevice[] | string): string {
   if (typeof ports === 'string') return `serial ports: cannot be listed (${toPlainText(ports)})\n`;
   if (ports.length === 0) return 'serial ports: none\n';
-  const lines = ports.map(({ path, manufacturer = '', serialNumber = '' }) =>
-    toPlainText(`  serial:${path}  ${manufacturer} ${serialNumber}`.trimEnd()),
-  );
+  const lines = ports.map(({ path, manufacturer, serialNumber, kind }) => {
+    const about = kind === null ? '' : `  may be ${kind.mayBe.join(' or ')}: ${kind.board}; ${kind.caution}`;
+    return toPlainText(`  serial:${path}  ${manufacturer ?? ''} ${serialNumber ?? ''}`.trimEnd() + about);
+  });
   return `serial ports, to be asked by \`meactl devices ADDRESS\`:\n${lines.join('\n')}\n`;
 }
 

@@ -62,7 +62,7 @@ async function errorOf(change: Keys): Promise<string> {
 const openEphys = (recorder: Keys): Keys => ({
   device: 'combined',
   safety: DEVICE_LIMITS,
-  combined: { recorder: { type: 'open-ephys', ...recorder } },
+  combined: { recorder: { type: 'open-ephys', stream: 'probe', ...recorder } },
 });
 
 describe('a rig file with a probe file', () => {
@@ -79,7 +79,9 @@ describe('a rig file with a probe file', () => {
     expect((await readRigFile(rigFile(openEphys({})))).combined?.recorder.channels).toEqual([5, 4, 3]);
     const own = await readRigFile(rigFile(openEphys({ channels: [7, 8, 9] })));
     expect(own.combined?.recorder.channels).toEqual([7, 8, 9]);
-    const intan = await readRigFile(rigFile(openEphys({ type: 'intan-rhx' })));
+    const intan = await readRigFile(
+      rigFile({ device: 'combined', safety: DEVICE_LIMITS, combined: { recorder: { type: 'intan-rhx' } } }),
+    );
     expect(intan.combined?.recorder.channels).toEqual(['A-002', 'A-000', 'A-001']);
   });
 

@@ -151,7 +151,7 @@ describe('the reference of an array', () => {
       'stimulated.electrodes.1: no reference of the array: it is never pulsed',
     ]);
     const combined = {
-      recorder: { type: 'open-ephys', channels: [0, 1, 2, 3] },
+      recorder: { type: 'open-ephys', stream: 'probe', channels: [0, 1, 2, 3] },
       stimulator: { type: 'stimjim', port: '/dev/ttyACM0', groups: [{ trigger: 'output 1', electrodes: [0, 2] }] },
       sight: { type: 'line', line: 1 },
     };

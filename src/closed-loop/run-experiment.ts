@@ -339,7 +339,7 @@ async function* runBatch(run: ExperimentRun, state: RunState, batch: Batch): Asy
     if (change !== undefined) ledger.append(change);
     const sources = batch.sources.subarray(index * experiment.sources, (index + 1) * experiment.sources);
     const fallback = batch.fallbacks?.[index];
-    const reason = whyUncounted(request, response);
+    const reason = whyUncounted(request, response, source.description);
     if (reason !== undefined) {
       const attempt = index === 0 ? batch.attempts + 1 : 1;
       state.pending = tailOf(batch, { from: index, sources: experiment.sources, attempts: attempt });

@@ -6,7 +6,7 @@ import type {
   SessionRestartedRecord,
   UncountedReason,
 } from '../../protocols/ledger.js';
-import type { TrialRequest, TrialResponse } from '../../protocols/trial.js';
+import type { TrialRequest, TrialResponse, TrialSourceDescription } from '../../protocols/trial.js';
 import { sampleIndex, type SampleIndex } from '../../protocols/units.js';
 import { MAX_BLIND_SHARE } from '../model/electrode-choice.js';
 import { toDigits } from './trial-record.js';
@@ -87,12 +87,16 @@ export function takePlanChange(
 }
 
 /** Why a response is no data though it is the one to the request; undefined where it counts. */
-export function whyUncounted(request: TrialRequest, response: TrialResponse): UncountedReason | undefined {
+export function whyUncounted(
+  request: TrialRequest,
+  response: TrialResponse,
+  { toleranceSamples = 0 }: Pick<TrialSourceDescription, 'toleranceSamples'> = {},
+): UncountedReason | undefined {
   const wanted = request.inputs.includes(1) ? 'delivered' : 'nothing-as-asked';
   const { delivery, blindFraction } = response;
   if (delivery === 'late' || delivery === 'refused' || delivery === 'missing') return delivery;
   if (delivery !== wanted) return 'other-delivery';
-  if (response.deliveredSample !== request.atSample) return 'off-time';
+  if (Math.abs(response.deliveredSample - request.atSample) > toleranceSamples) return 'off-time';
   if (response.doubt !== undefined) return 'doubted';
   return blindFraction?.every((share) => share > MAX_BLIND_SHARE) === true ? 'unseen' : undefined;
 }

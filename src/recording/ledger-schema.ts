@@ -16,6 +16,7 @@ const sourceDescription = z.object({
   stimulatedElectrodes: z.array(index),
   sampleRateHz: z.number().positive().transform(hertz),
   responseWindowMs: z.tuple([z.number().transform(milliseconds), z.number().transform(milliseconds)]),
+  toleranceSamples: z.exactOptional(z.int().min(0)),
 });
 
 const fallback = z.exactOptional(z.object({ cause: z.enum(['deadline', 'bad-answer']), detail: z.string() }));

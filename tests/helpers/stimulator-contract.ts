@@ -56,6 +56,21 @@ export function describeStimulatorContract(name: string, open: () => Promise<Sti
       });
     });
 
+    test('tries its triggers before it is programmed, lets nothing out by that, and refuses it afterwards', async () => {
+      await withBench(async (bench) => {
+        const { stimulator, runFor, delivered } = bench;
+        for (const group of stimulator.description.groups.keys()) {
+          await settle(stimulator.tryTrigger(group), runFor);
+          await runFor(100);
+        }
+        expect(currents(delivered())).toEqual([]);
+        await settle(stimulator.program(programsOf(bench)), runFor);
+        await settle(expectRefused(stimulator.tryTrigger(0)), runFor);
+        await runFor(100);
+        expect(currents(delivered())).toEqual([]);
+      });
+    });
+
     test('gives each group its pulses, exactly as they were checked', async () => {
       await withBench(async (bench) => {
         const { stimulator, runFor, delivered, phases } = bench;

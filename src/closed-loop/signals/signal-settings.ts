@@ -61,6 +61,7 @@ export function toSourceOptions({
     stimulatedElectrodes: stimulatedElectrodes(rig),
     responseWindowMs: [milliseconds(first), milliseconds(end)],
     trialPeriodMs: milliseconds(experiment.trialPeriodS * 1000),
+    ...(rig.combined !== undefined && { toleranceMs: milliseconds(rig.combined.toleranceMs) }),
     safetyProfile: profile,
     blockFrames: Math.round((BLOCK_MS * rig.sampleRateHz) / 1000),
     settleMs: milliseconds(1000 * settledAfterS(rig) + AFTER_SETTLING_MS),

@@ -42,6 +42,8 @@ export interface SignalSourceOptions {
   readonly pulse: TrialPulse;
   readonly responseWindowMs: readonly [first: Milliseconds, end: Milliseconds];
   readonly trialPeriodMs: Milliseconds;
+  /** So far from its sample a stimulus may leave; absent where a device delivers at the sample or refuses. */
+  readonly toleranceMs?: Milliseconds | undefined;
   readonly safetyProfile: SafetyProfile;
   readonly blockFrames: number;
   /** From the start of an acquisition to the first trial: the noise of every electrode is known by then. */
@@ -162,6 +164,9 @@ class SignalSource implements DetectingSource, RearmingSource {
       stimulatedElectrodes: [...options.stimulatedElectrodes],
       sampleRateHz,
       responseWindowMs: options.responseWindowMs,
+      ...(options.toleranceMs !== undefined && {
+        toleranceSamples: Math.round((options.toleranceMs * sampleRateHz) / 1000),
+      }),
     };
     this.stageLatencies = rig.stageLatencies === undefined ? undefined : () => rig.stageLatencies!();
     rig.events$.subscribe({
@@ -208,7 +213,9 @@ class SignalSource implements DetectingSource, RearmingSource {
     const samples = Math.round(duration * this.description.sampleRateHz);
     if (samples === 0) return;
     const rests = this.#rests;
-    if (this.description.provenance === 'emulated') await this.#rig.rest(samples);
+    // What is fired as soon as it is triggered has a clock that nobody moves on.
+    const jumps = this.#rig.capabilities.stimulation?.scheduling === 'at-sample';
+    if (this.description.provenance === 'emulated' && jumps) await this.#rig.rest(samples);
     else {
       // A living culture rests as long as it takes; the device's own rest of a sample then begins a session.
       await this.#until(this.#next + samples);

@@ -1,0 +1,154 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { EventEmitter } from 'node:events';
+import { createInterface } from 'node:readline';
+import { Readable, type Writable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { MeaError } from '../../protocols/errors.js';
+import { abortReason } from '../../protocols/mea-link/link-options.js';
+import type { SerialPortLike } from '../../protocols/mea-link/serial-link.js';
+import { fromWireError } from '../../protocols/wire-error.js';
+import { frameMessage, serialWord, type SerialWord } from './serial-words.js';
+
+const PROGRAM = new URL('./serial-process.js', import.meta.url);
+
+/**
+ * Opens a serial port in a process of its own. The library for serial ports watches them on the event loop of a process's
+ * main thread alone; used from another thread it brings the process down. So a thread has its ports kept for it.
+ *
+ * @throws MeaError `link` with a remedy: absent, taken, not allowed; the signal's reason
+ */
+export async function openPortInProcess(
+  { path, baud }: { readonly path: string; readonly baud: number },
+  signal: AbortSignal,
+): Promise<SerialPortLike> {
+  signal.throwIfAborted();
+  const child = spawn(process.execPath, [fileURLToPath(PROGRAM), path, String(baud)], {
+    stdio: ['pipe', 'pipe', 'inherit', 'pipe'],
+  });
+  const port = new PortInProcess(child, path);
+  try {
+    await port.untilOpen(signal);
+    return port;
+  } catch (error) {
+    port.close(() => undefined);
+    throw error;
+  }
+}
+
+/** The other end of that process. */
+class PortInProcess extends EventEmitter implements SerialPortLike {
+  readonly #child: ChildProcess;
+  readonly #input: Writable;
+  readonly #path: string;
+  /** Who waits to hear that a message was given to the system, in their order. */
+  readonly #writes: ((error: Error | null) => void)[] = [];
+  #isOpen = false;
+  #hasEnded = false;
+  #onOpen: ((error?: Error) => void) | undefined;
+
+  constructor(child: ChildProcess, path: string) {
+    super();
+    if (child.stdin === null || child.stdout === null) {
+      throw new MeaError('internal', { what: 'A process was started without its streams' });
+    }
+    this.#child = child;
+    this.#input = child.stdin;
+    this.#path = path;
+    const words = child.stdio[3];
+    if (words instanceof Readable) {
+      createInterface({ input: words }).on('line', (line) => {
+        this.#hear(serialWord.parse(JSON.parse(line)));
+      });
+    }
+    child.stdout.on('data', (bytes: Uint8Array) => {
+      this.emit('data', bytes);
+    });
+    // It is gone, which its end tells.
+    child.stdin.on('error', () => undefined);
+    child.on('error', (error) => {
+      this.#end(error.message);
+    });
+    child.on('exit', (code, signal) => {
+      this.#end(code === 0 ? null : `the process of the port ended with ${signal ?? `code ${code}`}`);
+    });
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  untilOpen(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const onAbort = (): void => {
+        this.#onOpen = undefined;
+        reject(abortReason(signal));
+      };
+      signal.addEventListener('abort', onAbort, { once: true });
+      this.#onOpen = (error) => {
+        signal.removeEventListener('abort', onAbort);
+        if (error === undefined) resolve();
+        else reject(error);
+      };
+    });
+  }
+
+  write(bytes: Uint8Array, done: (error: Error | null | undefined) => void): boolean {
+    if (!this.#isOpen) {
+      queueMicrotask(() => {
+        done(new Error('the port is not open'));
+      });
+      return false;
+    }
+    this.#writes.push(done);
+    this.#input.write(frameMessage(bytes));
+    return true;
+  }
+
+  /** Called back when the port is free again. */
+  close(done: (error: Error | null) => void): void {
+    if (this.#hasEnded) {
+      queueMicrotask(() => {
+        done(null);
+      });
+      return;
+    }
+    this.#isOpen = false;
+    this.#child.once('exit', () => {
+      done(null);
+    });
+    this.#input.end();
+  }
+
+  #hear(word: SerialWord): void {
+    switch (word.type) {
+      case 'open':
+        this.#isOpen = true;
+        this.#onOpen?.();
+        break;
+      case 'failed':
+        this.#onOpen?.(fromWireError(word.error));
+        break;
+      case 'wrote':
+        this.#writes.shift()?.(word.message === null ? null : new Error(word.message));
+        break;
+      case 'error':
+        this.emit('error', new Error(word.message));
+        break;
+      case 'closed':
+        this.#end(word.message);
+        break;
+    }
+  }
+
+  #end(reason: string | null): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.#isOpen = false;
+    const error = reason === null ? null : new Error(reason);
+    this.#onOpen?.(
+      new MeaError('link', { what: 'The port cannot be opened', got: reason ?? 'its end', where: this.#path }),
+    );
+    for (const done of this.#writes.splice(0)) done(error ?? new Error('the port was closed'));
+    this.emit('close', error);
+  }
+}
