@@ -47,6 +47,8 @@ export interface ArmingRecord {
   readonly limits: string;
   /** Limits whose source nobody had opened, and why they were accepted all the same; absent where there were none. */
   readonly acceptedUnconfirmed?: { readonly limits: readonly string[]; readonly why: string };
+  /** Name of a stimulator that does not turn itself off when this program dies, accepted in the rig file. */
+  readonly acceptedNoWatchdog?: string;
   /** How often it may be armed again after a trip of the host; absent where it may not. */
   readonly rearms?: number;
   /** A treatment of the culture as a person confirmed it; absent where the experiment has none. */

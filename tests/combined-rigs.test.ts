@@ -113,6 +113,7 @@ describeWithDebianTool('a rig of devices of other makers', socat, () => {
         expect([ran.code, ran.stderr]).toEqual([0, '']);
         const { records } = readLedger(out);
         expect(records[0]).toMatchObject({ arming: { serialNumber: serial } });
+        expect(JSON.stringify(records[0])).toMatch(/"acceptedNoWatchdog":"(Intan RHX|StimJim|Pulse Pal)/u);
         const trials = records.filter((record) => record.type === 'trial');
         expect(trials).toHaveLength(SESSIONS * TRIALS);
         const stimulated = trials.filter(({ delivery }) => delivery === 'delivered');

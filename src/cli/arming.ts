@@ -53,6 +53,7 @@ export function confirmArming(words: ArmingWords, { experiment, rig, ...device }
   }
   const accepted = confirmLimits(words, rig);
   const { rearm = 0 } = words;
+  const acceptNoWatchdog = rig.combined?.stimulator?.acceptNoWatchdog;
   if (rearm > MAX_REARMS) {
     throw new MeaError('usage', {
       what: 'Too many re-armings',
@@ -70,6 +71,7 @@ export function confirmArming(words: ArmingWords, { experiment, rig, ...device }
     serialNumber,
     limits,
     ...(rearm > 0 && { rearms: rearm }),
+    ...(acceptNoWatchdog !== undefined && { acceptedNoWatchdog: acceptNoWatchdog }),
     ...(accepted !== undefined && { acceptedUnconfirmed: accepted }),
     ...(treatment !== undefined && { treatment }),
   };

@@ -26,6 +26,7 @@ const arming = z.object({
   serialNumber: z.string(),
   limits: z.string(),
   rearms: z.exactOptional(z.int().min(1)),
+  acceptedNoWatchdog: z.exactOptional(z.string()),
   acceptedUnconfirmed: z.exactOptional(z.object({ limits: z.array(z.string()), why: z.string() })),
   treatment: z.exactOptional(
     z.object({
