@@ -89,14 +89,44 @@ describe('a device combined of a recorder and a stimulator', () => {
     expect(bench.fired).toEqual([]);
   });
 
-  test('drops a stimulus whose pulse is not seen', async () => {
+  test('tells of a stimulus whose pulse is not seen, and leaves it in the account', async () => {
     const bench = await openBench({ isDead: true });
     await bench.runFor(500);
     await bench.stimulate([3, 4], bench.now() + 4000);
     await bench.runFor(1200);
     expect(bench.fired).toEqual([[1]]);
     expect(bench.of('stimulus-delivered')).toEqual([]);
-    expect(bench.of('stimulus-dropped')).toMatchObject([{ stimulusId: 1, reason: 'device-fault' }]);
+    expect(bench.of('stimulus-dropped')).toEqual([]);
+    expect(bench.of('fault').map(({ message }) => message)).toEqual([
+      'The trigger of stimulus 1 was given, and no pulse was seen for 500 ms',
+    ]);
+  });
+
+  test('puts pulses of one stimulus together that begin a sample apart, and no others', async () => {
+    const bench = await openBench({ isDead: true });
+    await bench.runFor(500);
+    for (const apart of [1, 3]) {
+      await bench.stimulate([0, 1, 2, 3, 4], bench.now() + 4000);
+      await bench.runFor(260);
+      const sample = sampleIndex(bench.now() + 3);
+      const later = sampleIndex(sample + apart);
+      bench.recorder$.next({ type: 'pulses-seen', sample, electrodes: [3, 4], atCompliance: [] });
+      bench.recorder$.next({ type: 'pulses-seen', sample: later, electrodes: [0, 1, 2], atCompliance: [1] });
+      await bench.runFor(20);
+      expect(bench.of('stimulus-delivered').at(-1)).toMatchObject(
+        apart === 1 ? { sample, electrodes: [0, 1, 2, 3, 4], limitedElectrodes: [1] } : { sample, electrodes: [3, 4] },
+      );
+    }
+    // What came too late belongs to nothing: nobody asked for it.
+    expect(bench.of('fault')).toHaveLength(1);
+    expect(bench.device.isArmed).toBe(false);
+  });
+
+  test('is armed again only after it was configured again', async () => {
+    const bench = await openBench();
+    await bench.device.disarm();
+    const profileHash = new Uint8Array(32);
+    await expect(bench.device.arm({ serialNumber: 'R1+S1', profileHash })).rejects.toThrow(/not-configured/u);
   });
 
   test('turns all off on pulses that nobody asked for', async () => {

@@ -43,6 +43,8 @@ const MAX_PLANNED = 8;
 const UNSEEN_AFTER_MS = 500;
 /** A pulse is seen at most so long before the newest sample that was at hand when it was fired. */
 const SEEN_BEFORE_MS = 5;
+/** Pulses of one stimulus begin within so many samples. */
+const SKEW_SAMPLES = 2;
 /** A stimulus is planned at most so far ahead. */
 const MAX_AHEAD_MS = 1000;
 
@@ -64,6 +66,8 @@ export class CombinedDevice implements RigDevice {
   readonly #planned: PlannedStimuli;
   #programs: readonly CheckedPattern[] = [];
   #profileHash: Uint8Array | undefined;
+  /** Pulses that were seen, as long as others may belong to them. */
+  #partial: PulsesSeen | undefined;
   #sequence = 0;
   #nextSample = 0;
   #state: DeviceState = 'idle';
@@ -343,11 +347,24 @@ export class CombinedDevice implements RigDevice {
     });
   }
 
-  #onPulses({ sample, electrodes, atCompliance }: PulsesSeen): void {
-    if (atCompliance.length > 0) {
-      this.#warn(`Compliance voltage reached on electrodes ${atCompliance.join(', ')} at sample ${sample}`);
-    }
-    this.#match(sample, electrodes);
+  /**
+   * Lines that a box raises together are sampled together, but for those that fall on either side of a sample: pulses of one
+   * stimulus are put together again.
+   */
+  #onPulses(seen: PulsesSeen): void {
+    const before = this.#partial;
+    const isMore = before !== undefined && seen.sample - before.sample <= SKEW_SAMPLES;
+    if (before !== undefined && !isMore) this.#settlePartial();
+    const electrodes = [...(isMore ? before.electrodes : []), ...seen.electrodes].sort((a, b) => a - b);
+    const atCompliance = [...(isMore ? before.atCompliance : []), ...seen.atCompliance].sort((a, b) => a - b);
+    this.#partial = { ...seen, sample: isMore ? before.sample : seen.sample, electrodes, atCompliance };
+    if (electrodes.length >= this.#planned.awaitedElectrodes.length) this.#settlePartial();
+  }
+
+  #settlePartial(): void {
+    const seen = this.#partial;
+    this.#partial = undefined;
+    if (seen !== undefined) this.#match(seen.sample, seen);
   }
 
   #onLine({ sample, line, isHigh }: LineChanged): void {
@@ -356,10 +373,10 @@ export class CombinedDevice implements RigDevice {
     this.#match(sample, undefined);
   }
 
-  #match(sample: SampleIndex, electrodes: readonly number[] | undefined): void {
+  #match(sample: SampleIndex, seen: PulsesSeen | undefined): void {
     const stimulus = this.#planned.takeSeen(sample);
-    if (stimulus === undefined) this.#onStray(sample, electrodes);
-    else this.#tellDelivered(stimulus, sample, electrodes ?? stimulus.electrodes);
+    if (stimulus === undefined) this.#onStray(sample, seen?.electrodes);
+    else this.#tellDelivered(stimulus, { sample, ...seen });
   }
 
   /** Pulses that nobody asked for: somebody else's, or a device that does as it likes. */
@@ -370,8 +387,17 @@ export class CombinedDevice implements RigDevice {
     this.#endArming('device-fault', 'device-fault');
   }
 
-  #tellDelivered({ stimulusId, slot }: PlannedStimulus, sample: SampleIndex, electrodes: readonly number[]): void {
-    this.#outlet.emit({ type: 'stimulus-delivered', sequence: this.#count(), stimulusId, sample, slot, electrodes });
+  /** @param seen the electrodes where the recorder tells them; else they are those that were asked for */
+  #tellDelivered(
+    { stimulusId, slot, electrodes: asked }: PlannedStimulus,
+    { sample, electrodes = asked, atCompliance = [] }: Pick<PulsesSeen, 'sample'> & Partial<PulsesSeen>,
+  ): void {
+    const delivered = { type: 'stimulus-delivered', sequence: this.#count(), stimulusId, sample, slot } as const;
+    this.#outlet.emit({
+      ...delivered,
+      electrodes,
+      ...(atCompliance.length > 0 && { limitedElectrodes: atCompliance }),
+    });
   }
 
   #tellDropped({ stimulusId }: PlannedStimulus, reason: DropReason, message: string): void {
@@ -382,13 +408,12 @@ export class CombinedDevice implements RigDevice {
   /** Before a block is handed out: empty patterns within it are due, and what should have been seen long ago was not. */
   #settle(endSample: number): void {
     const { empty, unseen } = this.#planned.settle(endSample);
-    for (const stimulus of empty) this.#tellDelivered(stimulus, stimulus.dueSample, []);
-    for (const stimulus of unseen) {
-      this.#tellDropped(
-        stimulus,
-        'device-fault',
-        `its trigger was given, and no pulse was seen for ${UNSEEN_AFTER_MS} ms`,
-      );
+    for (const stimulus of empty) this.#tellDelivered(stimulus, { sample: stimulus.dueSample });
+    for (const { stimulusId } of unseen) {
+      // Not dropped: it may have left, and stays in the account of its charge. Its trial is missing, and does not count.
+      const message = `The trigger of stimulus ${stimulusId} was given, and no pulse was seen for ${UNSEEN_AFTER_MS} ms`;
+      const atSample = sampleIndex(endSample);
+      this.#outlet.emit({ type: 'fault', sequence: this.#count(), atSample, code: 'stimulator', message });
     }
   }
 
@@ -424,6 +449,8 @@ export class CombinedDevice implements RigDevice {
     if (!wasArmed && !always) return;
     // Sent before anything is told, so that no listener stands before it.
     const off = this.#options.stimulator?.allOff();
+    // Programs may be lost by it: to be armed again it has to be configured.
+    this.#profileHash = undefined;
     for (const stimulus of this.#planned.withdrawAll()) this.#tellDropped(stimulus, reason, 'stimulation ended');
     if (wasArmed) this.#emitArmed(cause);
     await off;
@@ -502,6 +529,7 @@ export class CombinedDevice implements RigDevice {
     const endSample = block.firstSample + block.frames;
     this.#relation.add(this.#options.timers.nowMs(), endSample);
     if (this.#artefacts !== undefined) this.#lookForArtefact(block, this.#artefacts);
+    this.#settlePartial();
     this.#settle(endSample);
     const rest = this.#rest;
     this.#nextSample = endSample;
