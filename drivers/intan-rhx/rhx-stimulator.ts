@@ -26,6 +26,8 @@ export class RhxStimulator implements Stimulator {
   readonly #recorder: RhxRecorder;
   readonly #outlet = new EventOutlet<StimulatorEvent>();
   #isProgrammed = false;
+  /** All outputs were switched off, and that was read back, by connecting first; not so while or after anything is programmed. */
+  #isProvenOff = true;
   /** Nothing more is told. */
   #isOver = false;
   #isClosed = false;
@@ -75,7 +77,16 @@ export class RhxStimulator implements Stimulator {
       });
     }
     this.#isProgrammed = false;
-    await this.#session.program(settings, this.#identity.steps, signal);
+    this.#isProvenOff = false;
+    try {
+      await this.#session.program(settings, this.#identity.steps, signal);
+    } catch (error) {
+      // Outputs may have been uploaded already: nobody knows what they hold.
+      await this.#switchOff().catch((reason: unknown) => {
+        this.#warn(`stimulation may still be on: ${toError(reason).message}`);
+      });
+      throw error;
+    }
     this.#recorder.pulseGap = this.#longestGap(settings);
     this.#isProgrammed = true;
   }
@@ -86,7 +97,7 @@ export class RhxStimulator implements Stimulator {
   }
 
   async tryTrigger(place: number): Promise<void> {
-    if (this.#isProgrammed) throw notReady('a program is there, and would leave', 'switch all off first');
+    if (!this.#isProvenOff) throw notReady('a program may be there, and would leave', 'connect again');
     await this.#trigger([place]);
   }
 
@@ -167,7 +178,10 @@ export class RhxStimulator implements Stimulator {
     await this.#session.upload();
     const on = (await this.#session.read(items)).findIndex((value) => value.toLowerCase() !== 'false');
     await ended;
-    if (on < 0) return;
+    if (on < 0) {
+      this.#isProvenOff = true;
+      return;
+    }
     throw new MeaError('refused', { what: `RHX holds ${items[on]!} although it was switched off` });
   }
 

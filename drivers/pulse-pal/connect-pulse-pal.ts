@@ -38,6 +38,8 @@ class PulsePalStimulator implements Stimulator {
   /** (group) number of its output. */
   readonly #outputs: readonly number[];
   #isProgrammed = false;
+  /** It stands at 0 V by connecting; not so while or after anything is programmed, before all is off. */
+  #isProvenOff = true;
 
   constructor(port: PulsePalPort, options: PulsePalOptions, outputs: readonly number[]) {
     this.#port = port;
@@ -78,6 +80,7 @@ class PulsePalStimulator implements Stimulator {
         channels[this.#outputs[i]! - 1] = toPulseChannel(phases, { uaPerVolt, where: group.trigger });
     });
     this.#isProgrammed = false;
+    this.#isProvenOff = false;
     await this.#port.program({ channels, triggers: [UNLINKED_TRIGGER, UNLINKED_TRIGGER] }, signal);
     this.#isProgrammed = true;
   }
@@ -90,7 +93,7 @@ class PulsePalStimulator implements Stimulator {
 
   async tryTrigger(group: number): Promise<void> {
     assertGroups([group], this.#outputs.length, this.#port.where);
-    if (this.#isProgrammed) throw isProgrammed(this.#port.where);
+    if (!this.#isProvenOff) throw isProgrammed(this.#port.where);
     // At 0 V.
     await this.#port.trigger([this.#outputs[group]!]);
   }
@@ -98,6 +101,7 @@ class PulsePalStimulator implements Stimulator {
   async allOff(): Promise<void> {
     this.#isProgrammed = false;
     await this.#port.makeHarmless();
+    this.#isProvenOff = true;
   }
 
   async close(): Promise<void> {

@@ -52,6 +52,8 @@ class StimJimDevice implements StimJim {
   readonly deliveries$: Observable<StimJimDelivery> = this.#deliveries.asObservable();
   /** By the groups that it fires, `0`, `1` or `0,1`; empty when nothing is programmed. */
   #trains: ReadonlyMap<string, StimJimTrain> = new Map();
+  /** All its trains were overwritten by connecting; not so while or after anything is programmed, before all is off. */
+  #isProvenOff = true;
 
   constructor(options: StimJimOptions, outputs: readonly number[]) {
     this.#options = options;
@@ -100,6 +102,7 @@ class StimJimDevice implements StimJim {
     const pulses = groups.map((group, i) => pulseOfGroup(patterns[i], group));
     this.#trains = new Map();
     const trains = new Map<string, StimJimTrain>();
+    this.#isProvenOff = false;
     const choices = groups.length === 2 ? [[0], [1], [0, 1]] : [[0]];
     choices.forEach((choice, i) => trains.set(choice.join(), this.#toTrain(FIRST_TRAIN + i, choice, pulses)));
     for (const train of trains.values()) await this.#port.upload(train, signal);
@@ -123,19 +126,20 @@ class StimJimDevice implements StimJim {
 
   async tryTrigger(group: number): Promise<void> {
     assertGroups([group], this.#outputs.length, this.#port.where);
-    if (this.#trains.size > 0) throw isProgrammed(this.#port.where);
+    if (!this.#isProvenOff) throw isProgrammed(this.#port.where);
     // All its trains are harmless.
     await this.#port.start(FIRST_TRAIN + group);
   }
 
   async allOff(): Promise<void> {
-    const wasProgrammed = this.#trains.size;
+    const mayBeProgrammed = this.#isProvenOff ? 0 : this.#options.groups.length === 2 ? 3 : 1;
     this.#trains = new Map();
     this.#watch.forget();
     await this.#port.stop();
-    for (let i = 0; i < wasProgrammed; i++) {
+    for (let i = 0; i < mayBeProgrammed; i++) {
       await this.#port.upload(toHarmlessTrain(FIRST_TRAIN + i, this.#port.whenOff));
     }
+    this.#isProvenOff = true;
   }
 
   async close(): Promise<void> {
