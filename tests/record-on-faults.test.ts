@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -16,6 +16,7 @@ import { serveDevice, type ServedDevice } from './helpers/served-device.js';
 // `meactl record` as it is installed, against a device over TCP whose faults are drawn from a seed, in real time. When a fault
 // strikes is drawn; what of it reaches the recording depends on the link. So each recording is held against what was told in it.
 const RETRY = 4;
+const MAX_ATTEMPTS = 10;
 const MAIN = join(packageFolder(), 'dist/src/cli/main.js');
 const root = temporaryFolder('record-faults');
 const RATE = 20_000;
@@ -75,17 +76,7 @@ async function record({ faults, ringMs, until: [name, times], endsByItself = fal
       safety: DEVICE_LIMITS,
     }),
   );
-  const folder = join(root, `${name}-${stamp}`);
-  const argv = [MAIN, 'record', '--rig', rigFile, '--out', folder];
-  const child = spawn(process.execPath, argv, { stdio: ['ignore', 'ignore', 'pipe'] });
-  let stderr = '';
-  child.stderr.on('data', (data: Buffer) => (stderr += data.toString()));
-  const ended = new Promise<number | null>((resolve, reject) => {
-    child.on('error', reject);
-    child.on('close', resolve);
-  });
-  const first = join(folder, 'Record Node 101', 'experiment1', 'recording1');
-  while (!existsSync(first) && child.exitCode === null) await sleep(20);
+  const { folder, child, ended, said } = await begin(rigFile);
   // What struck while the program was still starting reached nobody.
   const struckBefore = device.applied.get(name) ?? 0;
   const struck = (): number => (device.applied.get(name) ?? 0) - struckBefore;
@@ -95,7 +86,31 @@ async function record({ faults, ringMs, until: [name, times], endsByItself = fal
     child.kill('SIGINT');
   }
   const code = await ended;
-  return { folder, code, stderr, applied: struck() };
+  return { folder, code, stderr: said.stderr, applied: struck() };
+}
+
+/** Starts programs until one has begun to record: a fault may hold the device away just when one connects. */
+async function begin(rigFile: string): Promise<{
+  readonly folder: string;
+  readonly child: ChildProcess;
+  readonly ended: Promise<number | null>;
+  readonly said: { readonly stderr: string };
+}> {
+  for (let attempt = 1; ; attempt++) {
+    const folder = join(root, `recorded-${performance.now()}`);
+    const argv = [MAIN, 'record', '--rig', rigFile, '--out', folder];
+    const child = spawn(process.execPath, argv, { stdio: ['ignore', 'ignore', 'pipe'] });
+    const said = { stderr: '' };
+    child.stderr.on('data', (data: Buffer) => (said.stderr += data.toString()));
+    const ended = new Promise<number | null>((resolve, reject) => {
+      child.on('error', reject);
+      child.on('close', resolve);
+    });
+    const first = join(folder, 'Record Node 101', 'experiment1', 'recording1');
+    while (!existsSync(first) && child.exitCode === null) await sleep(20);
+    if (existsSync(first)) return { folder, child, ended, said };
+    if (attempt === MAX_ATTEMPTS) throw new Error(`${MAX_ATTEMPTS} programs have recorded nothing: ${said.stderr}`);
+  }
 }
 
 const jumpSchema = z.looseObject({ type: z.literal('sample-jump'), fromSample: z.number(), toSample: z.number() });
