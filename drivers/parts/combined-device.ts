@@ -43,6 +43,8 @@ const MAX_PLANNED = 8;
 const UNSEEN_AFTER_MS = 500;
 /** A pulse is seen at most so long before the newest sample that was at hand when it was fired. */
 const SEEN_BEFORE_MS = 5;
+/** A trigger that comes later than this is not given any more. */
+const LATE_MS = 20;
 /** Pulses of one stimulus begin within so many samples. */
 const SKEW_SAMPLES = 2;
 /** A stimulus is planned at most so far ahead. */
@@ -273,8 +275,13 @@ export class CombinedDevice implements RigDevice {
     const leadSamples = this.#planned.lead.samples;
     this.#planned.add(stimulus, () => {
       if (choice.groups.length === 0) return () => undefined;
+      const dueMs = this.#options.timers.nowMs() + inMs;
       return this.#options.timers.after(inMs, () => {
-        this.#fire(stimulus, leadSamples);
+        // After a stall all that was due comes at once: what is late would leave too near to the next.
+        if (this.#options.timers.nowMs() - dueMs > LATE_MS) {
+          this.#planned.withdraw(stimulus.stimulusId);
+          this.#tellDropped(stimulus, 'device-fault', 'this program stood still when its trigger was due');
+        } else this.#fire(stimulus, leadSamples);
       });
     });
     return { type: 'scheduled', sample: due };
@@ -309,7 +316,9 @@ export class CombinedDevice implements RigDevice {
 
   async #close(): Promise<void> {
     const { recorder, stimulator } = this.#options;
-    await this.#disarm('command', 'disarmed');
+    await this.#disarm('command', 'disarmed').catch((error: unknown) => {
+      this.#warn(`Ending stimulation: ${toError(error).message}`);
+    });
     await stimulator?.close();
     await recorder.close();
     this.#giveUpWaiting('The driver was closed');
@@ -384,7 +393,7 @@ export class CombinedDevice implements RigDevice {
     const which = electrodes === undefined ? '' : ` on electrodes ${electrodes.join(', ')}`;
     const message = `Pulses at sample ${sample}${which} that nobody asked for`;
     this.#outlet.emit({ type: 'fault', sequence: this.#count(), atSample: sample, code: 'stimulator', message });
-    this.#endArming('device-fault', 'device-fault');
+    this.#endArming('device-fault', 'device-fault', { always: true });
   }
 
   /** @param seen the electrodes where the recorder tells them; else they are those that were asked for */
@@ -436,8 +445,8 @@ export class CombinedDevice implements RigDevice {
   }
 
   /** Off, told whatever the stimulator answers. */
-  #endArming(cause: ArmingCause, reason: DropReason): void {
-    this.#disarm(cause, reason).catch((error: unknown) => {
+  #endArming(cause: ArmingCause, reason: DropReason, { always = false } = {}): void {
+    this.#disarm(cause, reason, { always }).catch((error: unknown) => {
       this.#warn(`Ending stimulation: ${toError(error).message}`);
     });
   }

@@ -274,7 +274,12 @@ function loadSteps(
     run: async () => {
       if (load === undefined) throw new CheckSkipped(`with a dummy load in place of the culture, give ${wanted}`);
       if (load !== serialNumber) throw new CheckFailed(`--load ${load}`, wanted);
-      if (index === 0) await programLoad(stimulator, rig);
+      if (index === 0) {
+        // Some devices are programmed only while they do not acquire.
+        await bench.parts.recorder.stop();
+        await programLoad(stimulator, rig);
+        await bench.parts.recorder.start();
+      }
       return expectPulse(bench, { stimulator, index });
     },
   }));
