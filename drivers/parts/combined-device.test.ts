@@ -122,6 +122,34 @@ describe('a device combined of a recorder and a stimulator', () => {
     expect(bench.device.isArmed).toBe(false);
   });
 
+  test('gives no trigger that has become late while the program stood still', async () => {
+    const bench = await openBench({ stallMs: 30 });
+    await bench.runFor(500);
+    await bench.stimulate([3, 4], bench.now() + 4000);
+    await bench.runFor(600);
+    expect(bench.fired).toEqual([]);
+    expect(bench.of('stimulus-dropped')).toMatchObject([{ stimulusId: 1, reason: 'device-fault' }]);
+  });
+
+  test('switches off on stray pulses even when nothing is armed', async () => {
+    const bench = await openBench();
+    await bench.device.disarm();
+    const before = bench.offs();
+    const sample = sampleIndex(bench.now() + 5);
+    bench.recorder$.next({ type: 'pulses-seen', sample, electrodes: [7], atCompliance: [] });
+    await bench.runFor(10);
+    expect(bench.offs()).toBe(before + 1);
+  });
+
+  test('is not armed while the recorder does not run', async () => {
+    const bench = await openBench();
+    const stopped = bench.device.stop();
+    await bench.runFor(10);
+    await stopped;
+    const { profileHash } = await bench.device.configure({ blockFrames: BLOCK, safetyProfile: bench.profile });
+    await expect(bench.device.arm({ serialNumber: 'R1+S1', profileHash })).rejects.toThrow(/recorder does not run/u);
+  });
+
   test('is armed again only after it was configured again', async () => {
     const bench = await openBench();
     await bench.device.disarm();
@@ -225,6 +253,8 @@ describe('a device combined of a recorder and a stimulator', () => {
 
 interface BenchOptions {
   readonly maxTogether?: number;
+  /** By so much what is planned for later is called back too late. */
+  readonly stallMs?: number;
   readonly isDead?: boolean;
   readonly acceptsNoWatchdog?: string | undefined;
   readonly phases?: readonly PulsePhase[];
@@ -285,7 +315,10 @@ async function openBench(options: BenchOptions = {}) {
   const device = new CombinedDevice({
     recorder,
     stimulator,
-    timers,
+    timers: {
+      nowMs: () => timers.nowMs(),
+      after: (ms, callback) => timers.after(ms > 100 ? ms + (options.stallMs ?? 0) : ms, callback),
+    },
     phases: options.phases ?? PHASES,
     sight: { type: 'pulses' },
     acceptsNoWatchdog,
@@ -302,6 +335,7 @@ async function openBench(options: BenchOptions = {}) {
   let stimulusId = 0;
   return {
     device,
+    profile,
     events,
     recorder$,
     fired: world.fired,

@@ -63,7 +63,8 @@ export class CombinedDevice implements RigDevice {
   readonly #outlet = new EventOutlet();
   readonly #end = new AcquisitionEnd();
   readonly #tally = new StreamTally();
-  readonly #relation: ClockRelation;
+  /** Of this acquisition: a recorder may count anew with each, or stand still between two. */
+  #relation: ClockRelation;
   readonly #artefacts: ArtefactWatch | undefined;
   readonly #planned: PlannedStimuli;
   #programs: readonly CheckedPattern[] = [];
@@ -229,6 +230,8 @@ export class CombinedDevice implements RigDevice {
       throw refused('wrong-profile', 'arming is for other limits than the device was configured with');
     }
     if (this.#isArmed) throw refused('wrong-state', 'the device is armed already');
+    // What is not seen is not stimulated.
+    if (!this.isConnected || this.#state !== 'running') throw refused('wrong-state', 'the recorder does not run');
     this.#isArmed = true;
     this.#progressAtMs = timers.nowMs();
     this.#watch();
@@ -496,6 +499,7 @@ export class CombinedDevice implements RigDevice {
       case 'started':
         this.#nextSample = event.firstSample;
         this.#acquired = { blocks: 0, frames: 0 };
+        this.#relation = createClockRelation({ nominalHz: this.capabilities.sampleRateHz });
         this.#tally.start();
         this.#outlet.emit({ type: 'stream-started', sequence: this.#count(), firstSample: event.firstSample });
         break;

@@ -2,7 +2,7 @@
 // input does, so that a port never outlives the program that asked for it.
 import { createWriteStream } from 'node:fs';
 import { toWireError } from '../../protocols/wire-error.js';
-import { systemTimersOf } from './process-timers.js';
+import { systemTimers } from '../system-timers.js';
 import { openPortHere } from './serial-port-here.js';
 import { createMessageSplitter, type SerialWord } from './serial-words.js';
 
@@ -20,7 +20,7 @@ function say(word: SerialWord): void {
 try {
   const port = await openPortHere(
     { path, baud: Number(baud) },
-    { timers: systemTimersOf(), signal: new AbortController().signal },
+    { timers: systemTimers(), signal: new AbortController().signal },
   );
   port.on('data', (bytes: Uint8Array) => process.stdout.write(bytes));
   port.on('error', (error: Error) => {

@@ -1,7 +1,7 @@
-import type { Timers } from '../../protocols/timers.js';
+import type { Timers } from '../protocols/timers.js';
 
-/** The system's timers, for a process of its own that nobody can hand any to. */
-export function systemTimersOf(): Timers {
+/** The system's timers: milliseconds of `performance.now`, which never steps, and `setTimeout`. */
+export function systemTimers(): Timers {
   return {
     nowMs: () => performance.now(),
     after(delayMs, callback) {
