@@ -11,6 +11,10 @@ import { pause } from '../mea-link/bounded-wait.js';
 const LOCKED_MS = 800;
 /** Pause before a locked port is tried again. */
 const TRY_AGAIN_MS = 20;
+/** How often a port is asked whether it still has a line. */
+const LINE_CHECK_MS = 100;
+/** What the system says of a line that is gone for good; a port that lacks the question itself says something else. */
+const LINE_GONE = /input\/output error|no such device|EIO|ENODEV|ENXIO/iu;
 
 /**
  * Opens a port in this process; one that is still locked from before is waited for a moment. For main threads alone: see
@@ -25,7 +29,31 @@ export async function openPortHere(
   signal.throwIfAborted();
   const port = new SerialPort({ path, baudRate: baud, autoOpen: false });
   await openUnlocked(port, { timers, signal });
+  watchLine(port, timers);
   return port;
+}
+
+/**
+ * Closes a port whose line was hung up: an adapter that was unplugged. The library hears of it only where it happens to be
+ * waiting for bytes; in the midst of a read it takes the end for an empty read, and reads on for ever.
+ */
+function watchLine(port: SerialPort, timers: Timers): void {
+  let cancel = timers.after(LINE_CHECK_MS, check);
+  port.once('close', () => {
+    cancel();
+  });
+
+  function check(): void {
+    port.get((error) => {
+      if (!port.isOpen) return;
+      if (error !== null && LINE_GONE.test(error.message)) {
+        port.emit('error', new Error(`its line was hung up (${error.message})`));
+        port.close();
+      } else {
+        cancel = timers.after(LINE_CHECK_MS, check);
+      }
+    });
+  }
 }
 
 async function openUnlocked(
