@@ -6,40 +6,79 @@ export interface ArtefactWatchOptions {
   /** A step from one sample to the next of more than this: far above a spike's. */
   readonly aboveUv: number;
   readonly gainUvPerBit: number;
+  /** Steps within so many samples after the first of an artefact may be further electrodes' first. */
+  readonly skewSamples: number;
+  /** Steps within so many samples after its first belong to an artefact: its other phases, the amplifier's return. */
+  readonly holdSamples: number;
+}
+
+/** Electrodes that stepped from one sample to the next, and had not before in this artefact. */
+export interface ArtefactStep {
+  readonly sample: SampleIndex;
+  /** Rising. */
+  readonly electrodes: readonly number[];
 }
 
 /**
- * Looks for the first artefact on pulsed electrodes, where a recorder has nothing else to see a delivery by. Keeps the
- * last frame, so that where blocks are cut changes nothing.
+ * Finds where artefacts begin, on any electrode, where a recorder has nothing else to see deliveries by. Keeps the last
+ * frame and where the last artefact began, so that where blocks are cut changes nothing.
  */
 export class ArtefactWatch {
   readonly #aboveBits: number;
+  readonly #skewSamples: number;
+  readonly #holdSamples: number;
   #last: { readonly sample: number; readonly frame: Int16Array } | undefined;
+  #beganAt = -Infinity;
+  /** Electrodes that have stepped in this artefact. */
+  readonly #stepped = new Set<number>();
 
-  constructor({ aboveUv, gainUvPerBit }: ArtefactWatchOptions) {
+  constructor({ aboveUv, gainUvPerBit, skewSamples, holdSamples }: ArtefactWatchOptions) {
     this.#aboveBits = aboveUv / gainUvPerBit;
+    this.#skewSamples = skewSamples;
+    this.#holdSamples = holdSamples;
+  }
+
+  /** An acquisition begins: samples are counted anew. */
+  start(): void {
+    this.#last = undefined;
+    this.#beganAt = -Infinity;
+    this.#stepped.clear();
   }
 
   /**
    * Takes every block, in order.
    *
-   * @param electrodes those that may have been pulsed; none when nothing is awaited
-   * @returns the first sample after a step on any of them
+   * @returns the steps with which artefacts begin: the first of each, and those within the skew after it
    */
-  look(
-    { firstSample, frames, channels, samples }: SampleBlock,
-    electrodes: readonly number[],
-  ): SampleIndex | undefined {
-    const before = this.#last?.sample === firstSample - 1 ? this.#last.frame : undefined;
-    const last = frames - 1;
-    this.#last = { sample: firstSample + last, frame: samples.slice(last * channels, frames * channels) };
+  look({ firstSample, frames, channels, samples }: SampleBlock): readonly ArtefactStep[] {
+    let before = this.#last?.sample === firstSample - 1 ? this.#last.frame : undefined;
+    const steps: ArtefactStep[] = [];
     for (let frame = 0; frame < frames; frame++) {
-      for (const electrode of electrodes) {
-        const now = samples[frame * channels + electrode] ?? 0;
-        const then = frame > 0 ? samples[(frame - 1) * channels + electrode] : before?.[electrode];
-        if (then !== undefined && Math.abs(now - then) > this.#aboveBits) return sampleIndex(firstSample + frame);
+      const now = samples.subarray(frame * channels, (frame + 1) * channels);
+      if (before !== undefined) {
+        const sample = firstSample + frame;
+        const since = sample - this.#beganAt;
+        if (since > this.#holdSamples) this.#stepped.clear();
+        if (since > this.#holdSamples || since <= this.#skewSamples) {
+          const electrodes = this.#newSteps(before, now);
+          if (electrodes.length > 0) steps.push({ sample: sampleIndex(sample), electrodes });
+          if (electrodes.length > 0 && since > this.#holdSamples) this.#beganAt = sample;
+        }
       }
+      before = now;
     }
-    return undefined;
+    if (before !== undefined) this.#last = { sample: firstSample + frames - 1, frame: before.slice() };
+    return steps;
+  }
+
+  #newSteps(before: Int16Array, now: Int16Array): readonly number[] {
+    const electrodes: number[] = [];
+    for (let electrode = 0; electrode < now.length; electrode++) {
+      const isStep = Math.abs(now[electrode]! - before[electrode]!) > this.#aboveBits;
+      if (!isStep || this.#stepped.has(electrode)) continue;
+      this.#stepped.add(electrode);
+      electrodes.push(electrode);
+    }
+    return electrodes;
   }
 }

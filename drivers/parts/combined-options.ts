@@ -2,6 +2,7 @@ import { MeaError } from '../../protocols/errors.js';
 import type { Capabilities } from '../../protocols/mea-link/messages.js';
 import type { PulsePhase } from '../../protocols/stimulation/stim-pattern.js';
 import type { Timers } from '../../protocols/timers.js';
+import { LOOK_MS } from './main-loop-watch.js';
 import type { Recorder } from './recorder.js';
 import type { Stimulator, StimulatorDescription } from './stimulator.js';
 
@@ -30,9 +31,6 @@ export interface CombinedDeviceOptions {
   /** Of this connection: another one is another clock. */
   readonly bootId: number;
 }
-
-/** Interval of the look at the main loop. */
-export const LOOK_MS = 20;
 
 /** What the whole is and can. Its serial number is that of both, joined by `+`. */
 export function describeCombined({ recorder, stimulator }: CombinedDeviceOptions): Capabilities {
