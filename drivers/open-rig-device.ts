@@ -33,5 +33,11 @@ export async function openRigDevice(
   const parts = await connectParts(address, { timers }, signal);
   const { phases, sight, acceptsNoWatchdog } = address;
   const bootId = new DataView(Uint8Array.from(randomBytes(4)).buffer).getUint32(0);
-  return new CombinedDevice({ ...parts, timers, phases, sight, acceptsNoWatchdog, mainStallMs, bootId });
+  try {
+    return new CombinedDevice({ ...parts, timers, phases, sight, acceptsNoWatchdog, mainStallMs, bootId });
+  } catch (error) {
+    await parts.stimulator?.close();
+    await parts.recorder.close();
+    throw error;
+  }
 }

@@ -146,6 +146,7 @@ export async function openSource(
   if (rig.device !== 'emulator') {
     assertFitting(experiment, { stimulatedElectrodes: stimulatedElectrodes(rig) });
     assertRigFits(experiment, rig);
+    assertRearms(words, rig);
     const { openDeviceSignals } = await import('./device-source.js');
     const onLoss = (event: { readonly type: string }): void => {
       losses.count += 1;
@@ -174,6 +175,17 @@ export async function openSource(
     recordEvents(await begin(toRecordedDevice(signals.capabilities)), signals.events$);
   };
   return { source: await openEmulatedSignals(experiment, rig, { raw, onRig: onVoltages ?? onRig }) };
+}
+
+/** A device of several makers has to be programmed anew after it was switched off, which it is not while it records. */
+function assertRearms({ rearm = 0 }: ArmingWords, { name, combined }: Rig): void {
+  if (combined === undefined || rearm === 0) return;
+  throw new MeaError('usage', {
+    what: 'A combined rig is not armed again within a run',
+    got: `--rearm ${rearm}`,
+    where: `rig ${name}`,
+    remedy: 'leave it out; what was stopped goes on with `meactl run --resume`',
+  });
 }
 
 /** Words about a device are refused where there is none: who says them means one. */

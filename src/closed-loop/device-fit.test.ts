@@ -59,7 +59,10 @@ describe('an experiment on a device', () => {
 
 const CHANNELS = Array.from({ length: 32 }, (_, channel) => `A-${String(channel).padStart(3, '0')}`);
 
-function rhxRig(groups: readonly { trigger: string; electrodes: readonly number[] }[], hasBox = true): Rig {
+function rhxRig(
+  groups: readonly { trigger: string; electrodes: readonly number[] }[],
+  box: 'ttl-box' | 'pulse-pal' | false = 'ttl-box',
+): Rig {
   return rigSchema.parse({
     version: 1,
     name: 'bench',
@@ -73,7 +76,7 @@ function rhxRig(groups: readonly { trigger: string; electrodes: readonly number[
       stimulator: {
         type: 'intan-rhx',
         groups,
-        ...(hasBox && { triggerBox: { type: 'ttl-box', port: '/dev/ttyACM0' } }),
+        ...(box !== false && { triggerBox: { type: box, port: '/dev/ttyACM0' } }),
       },
     },
   });
@@ -122,6 +125,25 @@ describe('a rig with groups', () => {
     expect(() => {
       assertRigFits(bundled('mix0'), rhxRig(keys, false));
     }).toThrow(/cannot begin several groups together/u);
+  });
+
+  test('refuses one source on two keys, which are not pressed together either', () => {
+    const keys = [
+      { trigger: 'F1', electrodes: range(0, 8) },
+      { trigger: 'F2', electrodes: range(8, 8) },
+    ];
+    const rig = rhxRig(keys, false);
+    expect(() => {
+      assertRigFits({ ...bundled('mix0'), sources: 1 }, rig);
+    }).toThrow(/got 2 groups that one trial may need/u);
+  });
+
+  test('is refused itself with a line that a Pulse Pal does not have', () => {
+    expect(() => rhxRig([{ trigger: 'digital-in 5', electrodes: [0] }], 'pulse-pal')).toThrow(
+      /a Pulse Pal has no line 5/u,
+    );
+    expect(() => rhxRig([{ trigger: 'analog-in 1', electrodes: [0] }], 'pulse-pal')).toThrow(/no line 17/u);
+    expect(() => rhxRig([{ trigger: 'digital-in 4', electrodes: [0] }], 'pulse-pal')).not.toThrow();
   });
 
   test('is refused itself with an electrode twice, a line without a box, or a key beside a box', () => {

@@ -72,9 +72,11 @@ export function assertRigFits(experiment: Experiment, rig: Rig): void {
   }
   const electrodes = stimulatedElectrodes(rig);
   const needed = inputsThatGoTogether(experiment);
+  let fired = 0;
   for (const inputs of needed) {
     const unit = new Set(inputs.map((input) => electrodes[input]));
     const whole = stimulator.groups.filter((group) => group.electrodes.every((electrode) => unit.has(electrode)));
+    fired += whole.length;
     const covered = new Set(whole.flatMap((group) => group.electrodes));
     const left = [...unit].filter((electrode) => electrode === undefined || !covered.has(electrode));
     if (left.length === 0) continue;
@@ -87,10 +89,10 @@ export function assertRigFits(experiment: Experiment, rig: Rig): void {
     });
   }
   const byKeys = stimulator.type === 'intan-rhx' && stimulator.triggerBox === undefined;
-  if (!byKeys || needed.length < 2) return;
+  if (!byKeys || fired < 2) return;
   throw new MeaError('bad-input', {
     what: 'The stimulator cannot begin several groups together',
-    got: `${needed.length} sources, each with a key of its own`,
+    got: `${fired} groups that one trial may need, each with a key of its own`,
     wanted: 'a trigger box that raises lines together',
     where,
     remedy: 'add a triggerBox to the stimulator in the rig file, and let groups be fired by its lines',
