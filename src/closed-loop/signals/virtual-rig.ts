@@ -1,12 +1,13 @@
 import { Subject } from 'rxjs';
 import { connectMeaLink } from '../../../drivers/mea-link/connect-mea-link.js';
 import { MeaError } from '../../../protocols/errors.js';
+import type { RigDevice } from '../../../drivers/rig-device.js';
 import type { Transport } from '../../../protocols/mea-link/link.js';
 import type { RigEvent } from '../../pipeline/events/rig-event.js';
 import { RigLoop } from '../../pipeline/worker/rig-loop.js';
 import type { RigLoopSettings } from '../../pipeline/worker/rig-settings.js';
 import type { SampleIndex } from '../../../protocols/units.js';
-import { createVirtualTimers } from '../../../protocols/virtual-timers.js';
+import { createVirtualTimers, type VirtualTimers } from '../../../protocols/virtual-timers.js';
 import type { SignalRig } from './signal-rig.js';
 
 /** A rig in virtual time. */
@@ -63,6 +64,30 @@ export async function openVirtualRig(device: SteppedDevice, settings: RigLoopSet
       new AbortController().signal,
     ),
   );
+  return createVirtualRig(link, { timers, settings, passTime });
+}
+
+/** How a rig is put into virtual time. */
+export interface VirtualRigOptions {
+  /** Those of the device's driver. */
+  readonly timers: VirtualTimers;
+  readonly settings: RigLoopSettings;
+  /** Lets the device's time and that of the timers go on together until a promise is settled. */
+  readonly passTime: <T>(
+    promise: Promise<T>,
+    options?: { readonly onStep?: () => void; readonly idleUntil?: SampleIndex | undefined },
+  ) => Promise<T>;
+}
+
+/**
+ * Pipeline and gate in this thread, on a device whose time goes on only when it is told to.
+ *
+ * @throws MeaError as `RigLoop`; the device is closed then
+ */
+export async function createVirtualRig(
+  link: RigDevice,
+  { timers, settings, passTime }: VirtualRigOptions,
+): Promise<VirtualRig> {
   const events$ = new Subject<RigEvent>();
   const createLoop = (): RigLoop =>
     new RigLoop({
