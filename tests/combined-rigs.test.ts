@@ -3,10 +3,11 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
+import { z } from 'zod';
 import { packageFolder } from '../src/cli/package-info.js';
 import { readLedger } from '../src/recording/ledger-reader.js';
 import { describeWithDebianTool } from './helpers/debian-tool.js';
-import { openOpenEphysLab, openRhxLab, type Lab } from './helpers/lab.js';
+import { openOpenEphysLab, openRhxLab, openSineLab, type Lab } from './helpers/lab.js';
 import { socat } from './helpers/pty-pair.js';
 import { temporaryFolder } from './helpers/run-cli.js';
 
@@ -65,6 +66,14 @@ const CASES = [
   { rig: 'open-ephys-pulse-pal', open: openOpenEphysLab, inputsPerBlock: 1, mixing: 0 },
 ] as const;
 
+const grouped = z.object({
+  combined: z.object({ stimulator: z.object({ groups: z.array(z.object({ electrodes: z.array(z.number()) })) }) }),
+});
+
+function groupsOf(rig: unknown): readonly (readonly number[])[] {
+  return grouped.parse(rig).combined.stimulator.groups.map(({ electrodes }) => electrodes);
+}
+
 async function inLab(rig: string, use: (lab: Lab, rigFile: string) => Promise<void>): Promise<void> {
   const lab = rig.startsWith('intan')
     ? await openRhxLab(rig === 'intan-rhx-24' ? rig : 'intan-rhx-pulse-pal')
@@ -97,6 +106,30 @@ describeWithDebianTool('a rig of devices of other makers', socat, () => {
         expect(left).toEqual([]);
       });
     });
+
+    it(
+      'gives one pulse of each group into a dummy load, when its serial number is given',
+      { retry: RETRY },
+      async () => {
+        await inLab(rig, async ({ left, click, rig: file }, rigFile) => {
+          await click();
+          const plain = await meactl('check', rigFile);
+          const [, serial] = /give --load (\S+)/u.exec(plain.stdout) ?? [];
+          expect(left).toEqual([]);
+          await click();
+          const wrong = await meactl('check', rigFile, '--load', 'another');
+          expect(wrong.stdout).toMatch(/load-\S+ +FAILED.*--load another/u);
+          expect([wrong.code, left]).toEqual([1, []]);
+          await click();
+          const { code, stdout, stderr } = await meactl('check', rigFile, '--load', serial!);
+          expect(stdout, stderr).not.toMatch(/FAILED/u);
+          expect([code, stderr]).toEqual([0, '']);
+          const groups = groupsOf(file);
+          expect(stdout.match(/load-\S+ +passed/gu)).toHaveLength(groups.length);
+          expect(left.map(({ electrodes }) => electrodes)).toEqual(groups);
+        });
+      },
+    );
 
     it('carries out trials, told where they left, and a replay finds them again', { retry: RETRY }, async () => {
       await inLab(rig, async ({ left, click }, rigFile) => {
@@ -144,6 +177,31 @@ describeWithDebianTool('a rig of devices of other makers', socat, () => {
       expect(info.stdout).toMatch(/64 (channels|electrodes)/u);
       expect(left).toEqual([]);
     });
+  });
+
+  it('gives no pulse into a load that is named wrongly', { retry: RETRY }, async () => {
+    await inLab('open-ephys-stimjim', async ({ left }, rigFile) => {
+      const wrong = await meactl('check', rigFile, '--load', 'another');
+      expect(wrong.stdout).toMatch(/load-\S+ +FAILED.*--load another/u);
+      expect([wrong.code, left]).toEqual([1, []]);
+    });
+  });
+
+  it('finds a known sine within 2 %, and an electrode with another gain', { retry: RETRY }, async () => {
+    const wrongElectrode = 7;
+    for (const gain of [1, 1.03]) {
+      const lab = await openSineLab({ amplitudeUv: 1000, frequencyHz: 100, wrongElectrode, gain });
+      try {
+        const rigFile = join(root, `sine-${gain}.yaml`);
+        writeFileSync(rigFile, stringify(lab.rig));
+        const { code, stdout } = await meactl('check', rigFile, '--sine', '1000@100');
+        if (gain === 1) expect(stdout).toMatch(/sine +passed.*1000 uV within 2 % on 64 electrodes/u);
+        else expect(stdout).toMatch(/sine +FAILED.*electrodes 7 10[23]\d\.\d uV/u);
+        expect(code).toBe(gain === 1 ? 0 : 1);
+      } finally {
+        await lab.close();
+      }
+    }
   });
 
   it('is refused before anything is connected to when the experiment does not fit', async () => {

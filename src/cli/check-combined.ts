@@ -1,18 +1,15 @@
-import { firstValueFrom, filter, timeout, take, type Subscription } from 'rxjs';
 import { connectParts, type ConnectedParts } from '../../drivers/parts/connect-parts.js';
 import { CheckFailed, CheckSkipped } from '../../drivers/conformance/check-verdict.js';
 import type { CheckOutcome } from '../../drivers/conformance/conformance-check.js';
-import { checkGroups } from '../../drivers/parts/group-programs.js';
-import type { PulsesSeen, RecorderEvent } from '../../drivers/parts/recorder.js';
 import type { Stimulator } from '../../drivers/parts/stimulator.js';
-import { createClockRelation, type ClockRelation } from '../../protocols/clock-relation.js';
+import type { ClockRelation } from '../../protocols/clock-relation.js';
 import { isMeaError, MeaError } from '../../protocols/errors.js';
 import type { Timers } from '../../protocols/timers.js';
-import { hertz } from '../../protocols/units.js';
-import { systemClock } from '../clock.js';
-import { SampleSurvey, type ElectrodeSurvey } from '../pipeline/sample-survey.js';
+import type { ElectrodeSurvey } from '../pipeline/sample-survey.js';
 import { toCombinedAddress } from '../closed-loop/device-address.js';
-import { electrodeCount, toSafetyProfile, type Rig } from '../closed-loop/rig.js';
+import { electrodeCount, type Rig } from '../closed-loop/rig.js';
+import { CheckBench, type CheckStep } from './check-bench.js';
+import { loadSteps } from './check-load.js';
 
 /** A sine that somebody feeds into every electrode. */
 export interface KnownSine {
@@ -42,14 +39,6 @@ export interface CombinedRow {
   readonly remedy?: string | undefined;
 }
 
-interface Step {
-  readonly id: string;
-  readonly title: string;
-  readonly remedy: string;
-  /** @returns what was measured @throws CheckFailed, CheckSkipped, MeaError */
-  readonly run: () => Promise<string> | string;
-}
-
 /** Samples are looked at for so long. */
 const SURVEY_S = 5;
 /** A rate is that of the rig file when the clocks of two computers make no larger a difference. */
@@ -58,8 +47,6 @@ const MAX_RESIDUAL_MS = 20;
 /** Noise of an electrode so many times the median one's. */
 const NOISY = 10;
 const SINE_TOLERANCE = 0.02;
-/** After a trigger something is seen for so long. */
-const SEEN_MS = 1000;
 
 /**
  * Checks a combined rig against its file: connection, names, rate, gain, clock relation, each trigger with everything
@@ -83,7 +70,7 @@ export async function checkCombined(check: CombinedCheck): Promise<readonly Comb
     tell(toFailure({ id: 'connect', title: 'recorder and stimulator answer as what they should be' }, error));
     return rows;
   }
-  const bench = new Bench(parts, check);
+  const bench = new CheckBench(parts, check);
   try {
     tell({
       id: 'connect',
@@ -107,7 +94,7 @@ function withPulse({ rig, load }: CombinedCheck): Rig {
   return { ...rig, pulse: { ...rig.pulse, amplitudeUa: 1, phaseWidthUs: 100 } };
 }
 
-async function runStep({ run, ...step }: Step): Promise<CombinedRow> {
+async function runStep({ run, ...step }: CheckStep): Promise<CombinedRow> {
   try {
     return { id: step.id, title: step.title, outcome: { type: 'passed' }, found: await run() };
   } catch (error) {
@@ -116,7 +103,7 @@ async function runStep({ run, ...step }: Step): Promise<CombinedRow> {
 }
 
 function toFailure(
-  { id, title, remedy }: Omit<Step, 'run' | 'remedy'> & { remedy?: string },
+  { id, title, remedy }: Omit<CheckStep, 'run' | 'remedy'> & { remedy?: string },
   error: unknown,
 ): CombinedRow {
   if (error instanceof CheckSkipped) return { id, title, outcome: { type: 'skipped', reason: error.message } };
@@ -137,63 +124,7 @@ function describeParts({ recorder, stimulator }: ConnectedParts): string {
   return `${device}, serial number ${serialNumber}, firmware ${firmware}${emulated ? ' (emulated)' : ''}${other}`;
 }
 
-/** The parts under test, and what the recorder tells. */
-class Bench {
-  readonly parts: ConnectedParts;
-  readonly relation: ClockRelation;
-  readonly survey: SampleSurvey;
-  readonly lost: { samples: number; readonly messages: string[] } = { samples: 0, messages: [] };
-  frames = 0;
-  readonly #subscription: Subscription;
-  readonly #timers: Timers;
-  readonly #signal: AbortSignal;
-
-  constructor(parts: ConnectedParts, { rig, sine, timers, signal }: CombinedCheck) {
-    this.parts = parts;
-    this.#timers = timers;
-    this.#signal = signal;
-    const { channels, sampleRateHz, gainUvPerBit } = parts.recorder.description;
-    this.relation = createClockRelation({ nominalHz: rig.sampleRateHz });
-    this.survey = new SampleSurvey({ electrodes: channels, sampleRateHz, gainUvPerBit, sineHz: sine?.frequencyHz });
-    this.#subscription = parts.recorder.events$.subscribe((event) => {
-      this.#onEvent(event);
-    });
-  }
-
-  wait(ms: number): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const cancel = this.#timers.after(ms, resolve);
-      this.#signal.addEventListener('abort', () => {
-        cancel();
-        reject(this.#signal.reason instanceof Error ? this.#signal.reason : new Error(String(this.#signal.reason)));
-      });
-    });
-  }
-
-  /** What the recorder sees next of a stimulator, within a second. */
-  untilSeen(isIt: (event: RecorderEvent) => boolean): Promise<RecorderEvent | undefined> {
-    return firstValueFrom(this.parts.recorder.events$.pipe(filter(isIt), take(1), timeout({ first: SEEN_MS })), {
-      defaultValue: undefined,
-    }).catch(() => undefined);
-  }
-
-  async close(): Promise<void> {
-    this.#subscription.unsubscribe();
-    await this.parts.stimulator?.close();
-    await this.parts.recorder.close();
-  }
-
-  #onEvent(event: RecorderEvent): void {
-    if (event.type === 'block') {
-      this.frames += event.frames;
-      this.relation.add(this.#timers.nowMs(), event.firstSample + event.frames);
-      this.survey.add(event);
-    } else if (event.type === 'samples-lost') this.lost.samples += event.toSample - event.fromSample;
-    else if (event.type === 'warning' || event.type === 'failed') this.lost.messages.push(event.message);
-  }
-}
-
-function stepsOf(bench: Bench, check: CombinedCheck): readonly Step[] {
+function stepsOf(bench: CheckBench, check: CombinedCheck): readonly CheckStep[] {
   const { rig, sine, load } = check;
   const { recorder, stimulator } = bench.parts;
   return [
@@ -239,9 +170,9 @@ function stepsOf(bench: Bench, check: CombinedCheck): readonly Step[] {
 }
 
 function triggerSteps(
-  bench: Bench,
+  bench: CheckBench,
   { stimulator, check }: { readonly stimulator: Stimulator; readonly check: CombinedCheck },
-): readonly Step[] {
+): readonly CheckStep[] {
   const { sight, stimulator: section } = check.rig.combined ?? {};
   // A box raises its line whether anything follows or not; an output that stands at 0 raises none.
   const line = sight?.type === 'line' && section?.type === 'intan-rhx' ? sight.line : undefined;
@@ -250,77 +181,15 @@ function triggerSteps(
     title: `${trigger} is triggered, with everything switched off`,
     remedy: 'see the cable of that line, and the guide of the device',
     run: async () => {
-      const seen = bench.untilSeen((event) => event.type === 'line-changed' && event.isHigh);
+      const seen = bench.untilSeen((event) => (event.type === 'line-changed' && event.isHigh ? event : undefined));
       await stimulator.tryTrigger(group);
       if (line === undefined) return 'taken; with everything off nothing is to be seen of it';
       const event = await seen;
-      if (event?.type !== 'line-changed') throw new CheckFailed('no line rose', `line ${line}`);
+      if (event === undefined) throw new CheckFailed('no line rose', `line ${line}`);
       if (event.line !== line) throw new CheckFailed(`line ${event.line} rose`, `line ${line}`);
       return `line ${event.line} rose at sample ${event.sample}`;
     },
   }));
-}
-
-function loadSteps(
-  bench: Bench,
-  { stimulator, rig, load }: { readonly stimulator: Stimulator; readonly rig: Rig; readonly load: string | undefined },
-): readonly Step[] {
-  const { serialNumber } = stimulator.description;
-  const wanted = `--load ${serialNumber}`;
-  return stimulator.description.groups.map((group, index) => ({
-    id: `load-${group.trigger.replaceAll(' ', '-')}`,
-    title: `a pulse of ${group.trigger} comes out on its electrodes, and on no other`,
-    remedy: 'see the channel map and the wiring, before any culture is connected',
-    run: async () => {
-      if (load === undefined) throw new CheckSkipped(`with a dummy load in place of the culture, give ${wanted}`);
-      if (load !== serialNumber) throw new CheckFailed(`--load ${load}`, wanted);
-      if (index === 0) {
-        // Some devices are programmed only while they do not acquire.
-        await bench.parts.recorder.stop();
-        await programLoad(stimulator, rig);
-        await bench.parts.recorder.start();
-      }
-      return expectPulse(bench, { stimulator, index });
-    },
-  }));
-}
-
-/** Under the limits of the rig, as a run would. */
-async function programLoad(stimulator: Stimulator, rig: Rig): Promise<void> {
-  const address = toCombinedAddress(rig);
-  const { stimulation, groups } = stimulator.description;
-  const patterns = checkGroups(groups, {
-    phases: address.phases,
-    profile: toSafetyProfile(rig, systemClock().wallMs()),
-    capabilities: stimulation,
-    sampleRateHz: hertz(rig.sampleRateHz),
-  });
-  await stimulator.program(patterns);
-}
-
-async function expectPulse(
-  bench: Bench,
-  { stimulator, index }: { readonly stimulator: Stimulator; readonly index: number },
-): Promise<string> {
-  const wanted = stimulator.description.groups[index]!.electrodes;
-  const seen = bench.untilSeen(
-    (event) => event.type === 'pulses-seen' || (event.type === 'line-changed' && event.isHigh),
-  );
-  await stimulator.fire([index]);
-  const event = await seen;
-  if (event === undefined) throw new CheckFailed('nothing was seen', `electrodes ${wanted.join(', ')}`);
-  if (event.type !== 'pulses-seen') return 'a line rose; the recorder does not tell electrodes';
-  return describePulse(event, wanted);
-}
-
-function describePulse({ electrodes, atCompliance, sample }: PulsesSeen, wanted: readonly number[]): string {
-  if (electrodes.join() !== wanted.join()) {
-    throw new CheckFailed(`electrodes ${electrodes.join(', ')}`, `electrodes ${wanted.join(', ')}`);
-  }
-  if (atCompliance.length > 0) {
-    throw new CheckFailed(`compliance voltage reached on electrodes ${atCompliance.join(', ')}`, 'less than that');
-  }
-  return `electrodes ${electrodes.join(', ')} at sample ${sample}`;
 }
 
 function expectSame(got: number, wanted: number, unit: string): string {
@@ -328,7 +197,7 @@ function expectSame(got: number, wanted: number, unit: string): string {
   return `${got} ${unit}`;
 }
 
-async function acquire(bench: Bench, { rig, signal }: CombinedCheck): Promise<string> {
+async function acquire(bench: CheckBench, { rig, signal }: CombinedCheck): Promise<string> {
   await bench.parts.recorder.start(signal);
   await bench.wait(SURVEY_S * 1000);
   const { samples, messages } = bench.lost;

@@ -12,6 +12,7 @@ import type { SerialFacade } from '../../sim-device/facades/serial-facade.js';
 import { StimJimFacade } from '../../sim-device/facades/stimjim/stimjim-facade.js';
 import { TtlBoxFacade } from '../../sim-device/facades/ttl-box/ttl-box-facade.js';
 import { paceDevice } from '../../sim-device/pace.js';
+import type { EmulatedRig } from '../../sim-device/rig/emulated-rig.js';
 import { createEmulatedRig, type CulturedRig } from '../../sim-device/rig/create-emulated-rig.js';
 import { packageFolder } from '../../src/cli/package-info.js';
 import { DEVICE_LIMITS } from './device-limits.js';
@@ -168,6 +169,64 @@ export async function openOpenEphysLab(name: 'open-ephys-stimjim' | 'open-ephys-
       await served.close();
       await facade.close();
     },
+  };
+}
+
+/** Open Ephys alone, with a generator at every electrode; on one of them the gain may be another. */
+export async function openSineLab(sine: {
+  readonly amplitudeUv: number;
+  readonly frequencyHz: number;
+  readonly wrongElectrode: number;
+  readonly gain: number;
+}): Promise<Pick<Lab, 'rig' | 'close'>> {
+  const facade = await openOpenEphysFacade({ rig: createSineRig(sine), dataPort: 0, httpPort: 0, bufferFrames: 1024 });
+  const stop = pace(facade);
+  const { dataPort, httpPort, heartbeatPort, program } = facade;
+  return {
+    rig: fillIn('open-ephys-stimjim', (combined) => {
+      Object.assign(combined.recorder, { dataPort, heartbeatPort, httpPort, stream: program.stream });
+      Reflect.deleteProperty(combined, 'stimulator');
+      combined.sight = { type: 'line', line: 1 };
+    }),
+    close: async () => {
+      await stop();
+      await facade.close();
+    },
+  };
+}
+
+function createSineRig({
+  amplitudeUv,
+  frequencyHz,
+  wrongElectrode,
+  gain,
+}: Parameters<typeof openSineLab>[0]): EmulatedRig {
+  const channels = 64;
+  const gainUvPerBit = 0.195;
+  let nextSample = 0;
+  return {
+    channels,
+    sampleRateHz: RATE,
+    gainUvPerBit,
+    stimulatedElectrodes: [],
+    get nextSample() {
+      return nextSample;
+    },
+    deliver: () => undefined,
+    render(frames) {
+      const samples = new Int16Array(frames * channels);
+      for (let frame = 0; frame < frames; frame++) {
+        const uv = amplitudeUv * Math.sin((2 * Math.PI * frequencyHz * (nextSample + frame)) / RATE);
+        for (let channel = 0; channel < channels; channel++) {
+          const factor = channel === wrongElectrode ? gain : 1;
+          samples[frame * channels + channel] = Math.round((factor * uv) / gainUvPerBit);
+        }
+      }
+      nextSample += frames;
+      return samples;
+    },
+    rest: () => undefined,
+    impedance: () => ({ magnitudeOhm: 100_000, phaseDegrees: 0 }),
   };
 }
 

@@ -1,0 +1,137 @@
+import { CheckFailed, CheckSkipped } from '../../drivers/conformance/check-verdict.js';
+import { ArtefactWatch } from '../../drivers/parts/artefact-watch.js';
+import type { DeliverySight } from '../../drivers/parts/combined-options.js';
+import { checkGroups } from '../../drivers/parts/group-programs.js';
+import type { RecorderEvent } from '../../drivers/parts/recorder.js';
+import type { Stimulator } from '../../drivers/parts/stimulator.js';
+import { hertz } from '../../protocols/units.js';
+import { systemClock } from '../clock.js';
+import { toCombinedAddress } from '../closed-loop/device-address.js';
+import { toSafetyProfile, type Rig } from '../closed-loop/rig.js';
+import type { CheckBench, CheckStep } from './check-bench.js';
+
+/** Nothing else of an artefact is told for so long, in ms. */
+const ARTEFACT_MS = 10;
+
+/** What is to be done with a dummy load. */
+export interface LoadCheck {
+  readonly stimulator: Stimulator;
+  readonly rig: Rig;
+  /** The serial number of the stimulator that a person has put on a dummy load. */
+  readonly load: string | undefined;
+}
+
+/** The first real pulses: one of each group into a dummy load, each held against what was asked. */
+export function loadSteps(bench: CheckBench, { stimulator, rig, load }: LoadCheck): readonly CheckStep[] {
+  const { serialNumber, groups } = stimulator.description;
+  const wanted = `--load ${serialNumber}`;
+  return groups.map((group, index) => ({
+    id: `load-${group.trigger.replaceAll(' ', '-')}`,
+    title: `a pulse of ${group.trigger} comes out on its electrodes, and on no other`,
+    remedy: 'see the channel map and the wiring, before any culture is connected',
+    run: async () => {
+      if (load === undefined) throw new CheckSkipped(`with a dummy load in place of the culture, give ${wanted}`);
+      if (load !== serialNumber) throw new CheckFailed(`--load ${load}`, wanted);
+      if (index === 0) await programLoad(bench, { stimulator, rig });
+      try {
+        return await expectPulse(bench, { stimulator, sight: toCombinedAddress(rig).sight, index });
+      } finally {
+        if (index === groups.length - 1) await stimulator.allOff();
+      }
+    },
+  }));
+}
+
+/** Under the limits of the rig, as a run would. Some devices are programmed only while they do not acquire. */
+async function programLoad(
+  { parts: { recorder } }: CheckBench,
+  { stimulator, rig }: Pick<LoadCheck, 'stimulator' | 'rig'>,
+): Promise<void> {
+  const { stimulation, groups } = stimulator.description;
+  const patterns = checkGroups(groups, {
+    phases: toCombinedAddress(rig).phases,
+    profile: toSafetyProfile(rig, systemClock().wallMs()),
+    capabilities: stimulation,
+    sampleRateHz: hertz(rig.sampleRateHz),
+  });
+  await recorder.stop();
+  await stimulator.program(patterns);
+  await recorder.start();
+}
+
+interface AskedPulse {
+  readonly stimulator: Stimulator;
+  readonly sight: DeliverySight;
+  /** Of the group. */
+  readonly index: number;
+}
+
+async function expectPulse(bench: CheckBench, { stimulator, sight, index }: AskedPulse): Promise<string> {
+  const wanted = [...stimulator.description.groups[index]!.electrodes].sort((a, b) => a - b);
+  const seen = bench.untilSeen(pickSight(bench, sight, wanted));
+  await stimulator.fire([index]);
+  const found = await seen;
+  if (found === undefined) throw new CheckFailed('nothing was seen', `electrodes ${wanted.join(', ')}`);
+  if ('wrong' in found) throw new CheckFailed(found.wrong, found.wanted);
+  return found.found;
+}
+
+type Found = { readonly found: string } | { readonly wrong: string; readonly wanted: string };
+
+/** How the pulse of a group shows, and what is wrong with it. */
+function pickSight(
+  { parts }: CheckBench,
+  sight: DeliverySight,
+  wanted: readonly number[],
+): (event: RecorderEvent) => Found | undefined {
+  switch (sight.type) {
+    case 'pulses':
+      return (event) => (event.type === 'pulses-seen' ? judgePulses(event, wanted) : undefined);
+    case 'line':
+      return (event) => (event.type === 'line-changed' && event.isHigh ? judgeLine(event, sight.line) : undefined);
+    case 'artefact':
+      return watchArtefact(parts.recorder.description, sight.aboveUv, wanted);
+  }
+}
+
+function judgePulses(
+  { electrodes, atCompliance, sample }: Extract<RecorderEvent, { readonly type: 'pulses-seen' }>,
+  wanted: readonly number[],
+): Found {
+  if (electrodes.join() !== wanted.join()) {
+    return { wrong: `electrodes ${electrodes.join(', ')}`, wanted: `electrodes ${wanted.join(', ')}` };
+  }
+  if (atCompliance.length > 0) {
+    return { wrong: `compliance voltage reached on electrodes ${atCompliance.join(', ')}`, wanted: 'less than that' };
+  }
+  return { found: `electrodes ${electrodes.join(', ')} at sample ${sample}` };
+}
+
+function judgeLine(
+  { line, sample }: Extract<RecorderEvent, { readonly type: 'line-changed' }>,
+  wantedLine: number,
+): Found {
+  if (line !== wantedLine) return { wrong: `line ${line} rose`, wanted: `line ${wantedLine}` };
+  return { found: `line ${line} rose at sample ${sample}; the recorder does not tell electrodes` };
+}
+
+function watchArtefact(
+  { sampleRateHz, gainUvPerBit }: { readonly sampleRateHz: number; readonly gainUvPerBit: number },
+  aboveUv: number,
+  wanted: readonly number[],
+): (event: RecorderEvent) => Found | undefined {
+  const holdSamples = Math.round((ARTEFACT_MS * sampleRateHz) / 1000);
+  const watch = new ArtefactWatch({ aboveUv, gainUvPerBit, skewSamples: 0, holdSamples });
+  return (event) => {
+    if (event.type !== 'block') return undefined;
+    const [step] = watch.look(event);
+    if (step === undefined) return undefined;
+    const missing = wanted.filter((electrode) => !step.electrodes.includes(electrode));
+    if (missing.length === 0)
+      return { found: `an artefact on electrodes ${wanted.join(', ')} at sample ${step.sample}` };
+    return {
+      wrong: `an artefact on electrodes ${step.electrodes.join(', ')} at sample ${step.sample}`,
+      wanted: `one on ${wanted.join(', ')}`,
+    };
+  };
+}
