@@ -406,7 +406,7 @@ describe('a stimulator of RHX', () => {
     expect(bench.facade.listArmed()).toEqual(['A-003']);
   });
 
-  it('drops what waits when it is switched off, and the recording goes on', async () => {
+  it('drops what waits when it is held, and the recording goes on', async () => {
     const { bench, pattern } = await openStimulating();
     const { rhx, facade, events, delivered, advance } = bench;
     await rhx.stimulator!.program([pattern]);
@@ -415,21 +415,22 @@ describe('a stimulator of RHX', () => {
     // The first is written at once; the second waits for its answer.
     const first = rhx.stimulator!.fire([0]);
     const second = expect(rhx.stimulator!.fire([0])).rejects.toThrow(/dropped: stimulation was switched off/);
-    await rhx.stimulator!.allOff();
+    await rhx.stimulator!.allOff({ how: 'hold' });
     await Promise.all([first, second]);
     await advance(1280);
     expect(facade.mode).toBe('Run');
     expect(typesOf(events)).toEqual(['started', 'pulses-seen']);
-    await bench.fire([0]);
+    await expect(rhx.stimulator!.fire([0])).rejects.toThrow(/nothing is programmed/);
+    await expect(rhx.stimulator!.tryTrigger(0)).rejects.toThrow(/a program may be there/);
     await advance(128);
-    expect(delivered).toHaveLength(2);
+    expect(delivered).toHaveLength(1);
     await rhx.recorder.stop();
-    await rhx.stimulator!.allOff();
+    await rhx.stimulator!.allOff({ how: 'hold' });
     expect(facade.listArmed()).toEqual([]);
   });
 
-  it('is off with its board where the options say so, until it is programmed again', async () => {
-    const { bench, pattern } = await openStimulating({ driver: { allOffStopsBoard: true } });
+  it('is off with its board, whoever triggers it, until it is programmed again', async () => {
+    const { bench, pattern } = await openStimulating();
     const { rhx, facade, events, delivered, advance } = bench;
     await rhx.stimulator!.program([pattern]);
     await rhx.recorder.start();
@@ -437,8 +438,9 @@ describe('a stimulator of RHX', () => {
     await rhx.stimulator!.allOff();
     expect(facade.mode).toBe('Stop');
     expect(facade.listArmed()).toEqual([]);
-    expect(typesOf(events)).toEqual(['started', 'warning', 'ended']);
+    expect(typesOf(events)).toEqual(['started', 'warning']);
     await rhx.recorder.stop();
+    expect(typesOf(events)).toEqual(['started', 'warning', 'ended']);
     await expect(rhx.stimulator!.fire([0])).rejects.toThrow(/nothing is programmed/);
     facade.operate('set runmode run;execute manualstimtriggerpulse f1;');
     facade.operate('execute manualstimtriggerpulse f1;');
@@ -447,6 +449,64 @@ describe('a stimulator of RHX', () => {
     facade.operate('set runmode stop;');
     await rhx.stimulator!.program([pattern]);
     expect(facade.listArmed()).toEqual(['A-001', 'A-003', 'A-005']);
+  });
+
+  it('tells the end of the recording that it ended, and stops it no second time', async () => {
+    const { bench, pattern } = await openStimulating();
+    const { rhx, events, advance } = bench;
+    await rhx.stimulator!.program([pattern]);
+    await rhx.recorder.start();
+    await advance(256);
+    const stopping = rhx.recorder.stop();
+    await Promise.all([rhx.stimulator!.allOff(), rhx.stimulator!.allOff(), stopping]);
+    expect(events.at(-1)).toEqual({ type: 'ended', endSample: 256 });
+    await rhx.recorder.start();
+    await rhx.stimulator!.tryTrigger(0);
+    await rhx.stimulator!.allOff();
+    await waitUntil(
+      () => events.at(-1)?.type === 'ended',
+      () => typesOf(events).join(', '),
+    );
+    await rhx.recorder.stop();
+  });
+
+  it.each([1, 2, 3, 4, 5, 6, 7, 8])(
+    'is switched off while it is programmed, after %i of its messages',
+    async (messages) => {
+      const counted = { begun: false, count: 0 };
+      const { bench, pattern } = await openStimulating({
+        facade: {
+          uploadReads: 2,
+          onLog: (text) => {
+            if (!counted.begun || !text.startsWith('heard')) return;
+            counted.count += 1;
+            if (counted.count === messages) off.promise = bench.rhx.stimulator!.allOff();
+          },
+        },
+      });
+      const off: { promise?: Promise<void> } = {};
+      counted.begun = true;
+      await expect(bench.rhx.stimulator!.program([pattern])).rejects.toThrow(/switched off/);
+      await off.promise;
+      expect(off.promise).toBeDefined();
+      expect(bench.facade.listArmed()).toEqual([]);
+      await expect(bench.rhx.stimulator!.fire([0])).rejects.toThrow(/nothing is programmed/);
+      counted.begun = false;
+      await bench.rhx.stimulator!.program([pattern]);
+      expect(bench.facade.listArmed()).toEqual(['A-001', 'A-003', 'A-005']);
+    },
+  );
+
+  it('says so where it cannot be switched off', async () => {
+    const { bench, pattern } = await openStimulating();
+    const { rhx, facade, advance } = bench;
+    await rhx.stimulator!.program([pattern]);
+    await rhx.recorder.start();
+    await advance(128);
+    facade.disconnect('command');
+    await expect(rhx.stimulator!.allOff()).rejects.toThrow(/command port of RHX is gone/);
+    await expect(rhx.stimulator!.fire([0])).rejects.toThrow(/nothing is programmed/);
+    await expect(rhx.stimulator!.tryTrigger(0)).rejects.toThrow(/a program may be there/);
   });
 
   it('is off after close, whichever half is closed first', async () => {

@@ -60,11 +60,6 @@ export interface IntanRhxOptions {
   readonly triggerBox?: TriggerBox;
   /** Digital inputs whose changes are told, from 1. */
   readonly lines?: readonly number[];
-  /**
-   * `allOff` while the board runs: stop it too, which ends the recording. Otherwise nothing more is triggered, and the outputs
-   * keep their single pulses until the board is stopped, so that an edge of somebody else still fires one.
-   */
-  readonly allOffStopsBoard?: boolean;
   /** What the controller must be set to; whatever is not named may be anything. */
   readonly expected?: { readonly sampleRateHz?: number; readonly stimStepUa?: number };
   /** Amplifier settling, charge recovery and refractory period around each pulse; by default RHX's own defaults. */
@@ -96,7 +91,6 @@ export interface CheckedRhxOptions {
   readonly groups: readonly RhxGroup[];
   readonly triggerBox: TriggerBox | null;
   readonly lines: readonly number[];
-  readonly allOffStopsBoard: boolean;
   readonly expected: { readonly sampleRateHz?: number; readonly stimStepUa?: number };
   readonly around: Omit<StimSurroundings, 'source'>;
   readonly deadlines: RhxDeadlines;
@@ -132,7 +126,6 @@ export function checkRhxOptions(options: IntanRhxOptions): CheckedRhxOptions {
     groups,
     triggerBox,
     lines,
-    allOffStopsBoard: options.allOffStopsBoard ?? false,
     expected: options.expected ?? {},
     around: { ...pickSurroundings(), ...options.around },
     deadlines: { ...DEFAULT_RHX_DEADLINES, ...options.deadlines },

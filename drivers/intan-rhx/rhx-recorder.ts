@@ -37,6 +37,8 @@ export class RhxRecorder implements Recorder {
   #socket: Socket | undefined;
   #state: 'stopped' | 'running' | 'failed' | 'closed' = 'stopped';
   #heardMs = 0;
+  /** We are stopping the board: no sample is no surprise. */
+  #isStopping = false;
   #restoring: Promise<void> | undefined;
   #ending: Promise<void> | undefined;
   #onFirstBlock: () => void = () => undefined;
@@ -132,13 +134,31 @@ export class RhxRecorder implements Recorder {
     if (this.#ending !== undefined) return this.#ending;
     if (this.#state === 'stopped') return undefined;
     if (this.#state !== 'running') throw this.#wrongState('stop', 'running');
-    this.#silence.stop();
-    await this.#session.stop();
+    this.beginStop();
+    try {
+      await this.#session.stop();
+    } catch (error) {
+      this.handleStopFailed();
+      throw error;
+    }
     return this.handleStopped();
   }
 
-  /** The board was stopped: takes what is still on its way. */
+  /** The board is being stopped by us; `handleStopped` or `handleStopFailed` follows. */
+  beginStop(): void {
+    this.#isStopping = true;
+    this.#silence.stop();
+  }
+
+  /** The board was not stopped, as far as is known: what it sends goes on being awaited. */
+  handleStopFailed(): void {
+    this.#isStopping = false;
+    if (this.isRunning && this.#socket !== undefined) this.#silence.start();
+  }
+
+  /** The board was stopped: takes what is still on its way, then tells the end. */
   handleStopped(reason?: string): Promise<void> {
+    this.#isStopping = false;
     if (!this.isRunning) return Promise.resolve();
     if (reason !== undefined) this.warn(reason);
     this.#silence.stop();
@@ -253,7 +273,7 @@ export class RhxRecorder implements Recorder {
     this.#restoring = this.#reconnect(lostMs + deadlines.giveUpMs)
       .then(() => {
         this.#outlet.emit({ type: 'link-restored', outageMs: timers.nowMs() - lostMs });
-        if (this.isRunning) this.#silence.start();
+        if (this.isRunning && !this.#isStopping) this.#silence.start();
       })
       .catch((error: unknown) => {
         this.#fail(`the waveform port of RHX was not reached again: ${toError(error).message}`);
@@ -281,7 +301,7 @@ export class RhxRecorder implements Recorder {
   async #handleSilence(silentMs: number): Promise<void> {
     const { timers, deadlines } = this.#session.options;
     const mode = await this.#session.askMode();
-    if (!this.isRunning || this.#ending !== undefined) return;
+    if (!this.isRunning || this.#isStopping || this.#ending !== undefined) return;
     if (mode === 'Stop') {
       this.#reader.endRun();
       this.#fail('somebody has stopped the board in RHX');

@@ -29,16 +29,23 @@ export class RhxSession {
   readonly console: RhxConsole;
   readonly #ended = new AbortController();
   #holders = 0;
+  #newestStop: Promise<void> | undefined;
 
   constructor(console: RhxConsole, options: CheckedRhxOptions) {
     this.console = console;
     this.options = options;
   }
 
-  /** Commands that answer nothing. @throws MeaError `refused` with RHX's own words where it answered all the same */
-  async do(commands: readonly RhxCommand[], options: { readonly urgent?: boolean } = {}): Promise<void> {
+  /**
+   * Commands that answer nothing.
+   *
+   * @param signal nothing more is sent once it is aborted
+   * @throws MeaError `refused` with RHX's own words where it answered all the same
+   */
+  async do(commands: readonly RhxCommand[], signal?: AbortSignal): Promise<void> {
     for (const batch of cutBatches(commands)) {
-      const [first] = await this.console.ask(batch, options);
+      signal?.throwIfAborted();
+      const [first] = await this.console.ask(batch);
       if (first !== undefined) throw refused(encodeRhxCommands(batch), describeReply(first));
     }
   }
@@ -99,8 +106,19 @@ export class RhxSession {
     });
   }
 
-  /** Stops the board; done where it is stopped already. */
+  /** Stops the board; done where it is stopped already, or where a stop that is more urgent has done it meanwhile. */
   async stop(options: { readonly urgent?: boolean } = {}): Promise<void> {
+    const mine = this.#stop(options);
+    this.#newestStop = mine;
+    try {
+      await mine;
+    } catch (error) {
+      if (this.#newestStop === mine) throw error;
+      await this.#newestStop;
+    }
+  }
+
+  async #stop(options: { readonly urgent?: boolean }): Promise<void> {
     const replies = await this.console.ask([{ type: 'set', item: 'RunMode', value: 'Stop' }], options);
     const refusal = replies.find((reply) => reply.type === 'error' && reply.error.reason !== 'must-be-running');
     if (refusal !== undefined) throw refused('set runmode stop;', describeReply(refusal));
@@ -112,9 +130,10 @@ export class RhxSession {
     for (const [channel, wanted] of settings) {
       signal?.throwIfAborted();
       const items = listStimItems(wanted);
-      await this.do(items.map(([item, value]) => ({ type: 'set', item: `${channel}.${item}`, value }) as const));
+      const commands = items.map(([item, value]) => ({ type: 'set', item: `${channel}.${item}`, value }) as const);
+      await this.do(commands, signal);
     }
-    await this.upload();
+    await this.upload(signal);
     for (const [channel, wanted] of settings) {
       signal?.throwIfAborted();
       const names = listStimItems(wanted).map(([item]) => item);
@@ -133,12 +152,11 @@ export class RhxSession {
   }
 
   /** All parameters to the board. @throws MeaError `refused` while it runs, `deadline` */
-  async upload(options: { readonly urgent?: boolean } = {}): Promise<void> {
-    await this.do([{ type: 'execute', action: 'UploadStimParameters' }], options);
-    await this.#until('The upload of stimulation parameters', undefined, async () => {
-      const [inProgress] = await this.read(['UploadInProgress']);
-      return inProgress?.toLowerCase() === 'false';
-    });
+  async upload(signal?: AbortSignal): Promise<void> {
+    // One that was given up may still go on, and RHX refuses a second.
+    await this.#untilUploaded(signal);
+    await this.do([{ type: 'execute', action: 'UploadStimParameters' }], signal);
+    await this.#untilUploaded(signal);
   }
 
   /** One more part of the driver uses it. */
@@ -156,6 +174,13 @@ export class RhxSession {
   close(): void {
     this.#ended.abort(new MeaError('link', { what: 'The driver of RHX was closed', where: this.options.address }));
     this.console.close();
+  }
+
+  async #untilUploaded(signal?: AbortSignal): Promise<void> {
+    await this.#until('The upload of stimulation parameters', signal, async () => {
+      const [inProgress] = await this.read(['UploadInProgress']);
+      return inProgress?.toLowerCase() === 'false';
+    });
   }
 
   async #until(what: string, signal: AbortSignal | undefined, isDone: () => Promise<boolean>): Promise<void> {

@@ -12,7 +12,7 @@ import { isCheckedPattern, type CheckedPattern } from '../../protocols/stimulati
 import { waitWithin } from '../mea-link/bounded-wait.js';
 import { toError } from '../mea-link/command-channel.js';
 import { EventOutlet } from '../mea-link/event-outlet.js';
-import type { Stimulator, StimulatorDescription, StimulatorEvent } from '../parts/stimulator.js';
+import type { OffOptions, Stimulator, StimulatorDescription, StimulatorEvent } from '../parts/stimulator.js';
 import { INTAN_RHX_CAPABILITIES } from './capabilities.js';
 import type { RhxGroup } from './options.js';
 import type { RhxRecorder } from './rhx-recorder.js';
@@ -28,6 +28,10 @@ export class RhxStimulator implements Stimulator {
   #isProgrammed = false;
   /** All outputs were switched off, and that was read back, by connecting first; not so while or after anything is programmed. */
   #isProvenOff = true;
+  /** The programming that is under way; switching off ends it. */
+  #programming: AbortController | undefined;
+  /** The switching off that is under way. */
+  #switchingOff: Promise<void> | undefined;
   /** Nothing more is told. */
   #isOver = false;
   #isClosed = false;
@@ -76,19 +80,32 @@ export class RhxStimulator implements Stimulator {
         remedy: 'stop the recorder first',
       });
     }
+    if (this.#switchingOff !== undefined || this.#programming !== undefined) {
+      throw new MeaError('refused', {
+        what: 'RHX cannot be programmed now',
+        got: this.#switchingOff === undefined ? 'it is being programmed' : 'it is being switched off',
+        remedy: 'wait for the end of that',
+      });
+    }
     this.#isProgrammed = false;
     this.#isProvenOff = false;
+    const programming = new AbortController();
+    this.#programming = programming;
+    const signals = [programming.signal, ...(signal === undefined ? [] : [signal])];
     try {
-      await this.#session.program(settings, this.#identity.steps, signal);
+      await this.#session.program(settings, this.#identity.steps, AbortSignal.any(signals));
+      programming.signal.throwIfAborted();
+      this.#recorder.pulseGap = this.#longestGap(settings);
+      this.#isProgrammed = true;
     } catch (error) {
       // Outputs may have been uploaded already: nobody knows what they hold.
       await this.#switchOff().catch((reason: unknown) => {
         this.#warn(`stimulation may still be on: ${toError(reason).message}`);
       });
       throw error;
+    } finally {
+      this.#programming = undefined;
     }
-    this.#recorder.pulseGap = this.#longestGap(settings);
-    this.#isProgrammed = true;
   }
 
   async fire(places: readonly number[]): Promise<void> {
@@ -114,11 +131,14 @@ export class RhxStimulator implements Stimulator {
   }
 
   /**
-   * The lines of the box low and what waits dropped; single pulses end by themselves. A board that is stopped, or that the
-   * options let be stopped, has its outputs switched off and read back too: then it is to be programmed again.
+   * `sure`: the board stopped, the outputs of all groups switched off, uploaded and read back, the lines of the box low.
+   * `hold`: the same where the board does not run; where it runs, the lines low and what waits dropped, but the outputs keep
+   * their single pulses: an edge or a key of somebody else still fires one.
    */
-  async allOff(): Promise<void> {
-    const holds = this.#recorder.isRunning && !this.#session.options.allOffStopsBoard;
+  async allOff({ how }: OffOptions = { how: 'sure' }): Promise<void> {
+    this.#isProgrammed = false;
+    this.#endProgramming();
+    const holds = how === 'hold' && this.#recorder.isRunning;
     await this.#endStimulation(holds ? this.#hold() : this.#switchOff());
   }
 
@@ -167,17 +187,44 @@ export class RhxStimulator implements Stimulator {
     await this.#session.askMode({ urgent: true });
   }
 
-  async #switchOff(): Promise<void> {
+  /** One at a time: nothing is programmed meanwhile, so that the one that is under way does for whoever comes. */
+  #switchOff(): Promise<void> {
     this.#isProgrammed = false;
-    await this.#session.stop({ urgent: true });
-    const ended = this.#recorder.handleStopped('stimulation was switched off, and the board with it');
+    this.#isProvenOff = false;
+    this.#endProgramming();
+    this.#switchingOff ??= this.#stopAndSwitchOff().finally(() => {
+      this.#switchingOff = undefined;
+    });
+    return this.#switchingOff;
+  }
+
+  #endProgramming(): void {
+    const what = 'RHX was not programmed';
+    this.#programming?.abort(new MeaError('refused', { what, got: 'stimulation was switched off meanwhile' }));
+  }
+
+  async #stopAndSwitchOff(): Promise<void> {
+    this.#recorder.beginStop();
+    try {
+      await this.#session.stop({ urgent: true });
+    } catch (error) {
+      this.#recorder.handleStopFailed();
+      throw error;
+    }
+    try {
+      await this.#disableOutputs();
+    } finally {
+      void this.#recorder.handleStopped('stimulation was switched off, and the board with it');
+    }
+  }
+
+  async #disableOutputs(): Promise<void> {
     const items = this.description.stimulation.electrodes.map((electrode) => {
       return `${this.#session.options.channels[electrode]!}.StimEnabled`;
     });
     await this.#session.do(items.map((item): RhxCommand => ({ type: 'set', item, value: false })));
     await this.#session.upload();
     const on = (await this.#session.read(items)).findIndex((value) => value.toLowerCase() !== 'false');
-    await ended;
     if (on < 0) {
       this.#isProvenOff = true;
       return;

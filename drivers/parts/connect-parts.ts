@@ -146,9 +146,8 @@ function withBox(stimulator: Stimulator, box: TriggerBox | undefined): Stimulato
     program: (patterns, signal) => stimulator.program(patterns, signal),
     fire: (groups) => stimulator.fire(groups),
     tryTrigger: (group) => stimulator.tryTrigger(group),
-    allOff: async () => {
-      await Promise.all([box.allOff(), stimulator.allOff()]);
-    },
+    // Switches the lines of the box off, too.
+    allOff: (options) => stimulator.allOff(options),
     close: async () => {
       await stimulator.close();
       await box.close();

@@ -27,6 +27,14 @@ export type StimulatorEvent =
   { readonly type: 'warning'; readonly message: string } | { readonly type: 'failed'; readonly message: string };
 
 /**
+ * How far switching off goes. `sure`: the device itself stimulates no more, whoever triggers it. `hold`: nothing more is
+ * triggered from here and the acquisition goes on; programs may stay in the device, and a trigger of somebody else fires them.
+ */
+export interface OffOptions {
+  readonly how: 'sure' | 'hold';
+}
+
+/**
  * A connected device that stimulates, whatever it speaks. Connecting one has turned off all that its last user left
  * switched on, and read that back. It takes nothing but what the safety gate let pass. Methods throw MeaError: `refused`
  * where the device refuses or holds other values than it was sent, `deadline` where no answer came, `link` when it is gone.
@@ -46,11 +54,18 @@ export interface Stimulator {
   /**
    * Triggers one group while nothing is programmed: the way to it is tried, and nothing leaves.
    *
-   * @throws MeaError `refused` while a program is there
+   * @throws MeaError `refused` while a program is there, or may be: after an `allOff` that failed, or only held
    */
   tryTrigger(group: number): Promise<void>;
-  /** Ends what is being delivered and lets nothing more fire; in any state, ahead of what waits. Programs may be lost. */
-  allOff(): Promise<void>;
+  /**
+   * Ends what is being delivered and lets nothing more fire; in any state, ahead of what waits, a `program` under way
+   * included. `sure` unless said. Where a device can be switched off for certain only while it does not acquire, `sure` ends the
+   * acquisition: its recorder says a `warning` and `ended`, the latter after this has resolved. Whatever becomes of it, `fire`
+   * is refused from the call on, until `program` has succeeded again.
+   *
+   * @throws MeaError `refused`, `deadline`, `link`: that all is off is not known
+   */
+  allOff(options?: OffOptions): Promise<void>;
   /** All off, link off; bounded in time, never rejects. */
   close(): Promise<void>;
 }
