@@ -326,6 +326,172 @@ describe('a Pulse Pal behind an isolator', () => {
   });
 });
 
+/** A Pulse Pal that answers later, by its own clock, than it acts. */
+class LateFacade extends PulsePalFacade {
+  /** Of answers that are given from now on. */
+  delayUs = 0;
+  #tell: (bytes: Uint8Array) => void = () => undefined;
+  #waiting: { readonly atUs: number; readonly bytes: Uint8Array }[] = [];
+  #clockUs = 0;
+
+  override onBytes(listener: (bytes: Uint8Array) => void): void {
+    this.#tell = listener;
+    super.onBytes((bytes) => {
+      if (this.delayUs === 0) listener(bytes);
+      else this.#waiting.push({ atUs: this.#clockUs + this.delayUs, bytes });
+    });
+  }
+
+  override advance(durationUs: number): void {
+    super.advance(durationUs);
+    this.#clockUs += durationUs;
+    const due = this.#waiting.filter(({ atUs }) => atUs <= this.#clockUs);
+    this.#waiting = this.#waiting.filter(({ atUs }) => atUs > this.#clockUs);
+    for (const { bytes } of due) this.#tell(bytes);
+  }
+}
+
+function createLateBench(): Bench & { readonly facade: LateFacade } {
+  const pulses: PulsePalPulse[] = [];
+  const facade = new LateFacade({ onPulse: (pulse) => pulses.push(pulse) });
+  const bench = createFacadeBench(facade);
+  const { timers, openPort } = bench;
+  const options = { port: PORT, timers, openPort, groups: GROUPS, isolator: ISOLATOR, recorderInput: RECORDER };
+  return { ...bench, facade, pulses, options };
+}
+
+/** Both settled, and whether the first was kept. */
+async function settleBoth(bench: Bench, first: Promise<void>, second: Promise<void>): Promise<boolean> {
+  const [kept] = await bench.until(Promise.allSettled([first, second]));
+  return kept.status === 'fulfilled';
+}
+
+describe('a Pulse Pal whose answers take their time', () => {
+  it.each([0, 1, 2, 3, 5, 8])('is off for good when that is asked %i ms into its programming', async (ms) => {
+    const bench = createLateBench();
+    const stimulator = await connect(bench);
+    bench.facade.delayUs = 3000;
+    const patterns = [7, 9].map((electrode) => checkFor(stimulator, [createPulse(electrode, BIPHASIC)]));
+    const programming = stimulator.program(patterns);
+    programming.catch(() => undefined);
+    await bench.pass(ms);
+    const off = stimulator.allOff();
+    await expect(stimulator.fire([0])).rejects.toThrow(/Nothing is programmed/);
+    await expect(stimulator.program(patterns)).rejects.toThrow(/it is being switched off/);
+    expect(await settleBoth(bench, programming, off)).toBe(ms >= 3);
+    await expect(stimulator.fire([0])).rejects.toThrow(/Nothing is programmed/);
+    await bench.until(stimulator.tryTrigger(0));
+    bench.facade.receive(Uint8Array.of(0xd5, 77, 15));
+    await bench.pass(50);
+    expect(bench.pulses).toEqual([]);
+    await program(bench, stimulator);
+    await bench.until(stimulator.fire([0]));
+    await bench.pass(50);
+    expect(bench.pulses.length).toBe(1);
+  });
+
+  it.each([0, 1, 2, 3, 4, 5, 6, 8])('raises no line after an off that comes %i ms after its pulse', async (ms) => {
+    const bench = createLateBench();
+    const { timers, openPort } = bench;
+    const box = await bench.until(connectPulsePalBox({ port: PORT, timers, openPort }, never()));
+    bench.facade.delayUs = 3000;
+    await bench.until(box.allOff());
+    const startMs = timers.nowMs();
+    const pulse = box.pulse([1]);
+    pulse.catch(() => undefined);
+    await bench.pass(ms);
+    const before = bench.pulses.length;
+    await settleBoth(bench, pulse, box.allOff());
+    await bench.pass(50);
+    expect(bench.pulses.length).toBe(before);
+    await bench.until(box.pulse([1]));
+    await bench.pass(50);
+    expect(bench.pulses.length).toBe(before + 1);
+    expect(timers.nowMs()).toBeGreaterThan(startMs);
+  });
+
+  it('takes the late answer to one command for no answer to another', async () => {
+    const bench = createLateBench();
+    const stimulator = await connect(bench);
+    const events: StimulatorEvent[] = [];
+    stimulator.events$.subscribe((event) => events.push(event));
+    bench.facade.delayUs = 1_500_000;
+    const patterns = [7, 9].map((electrode) => checkFor(stimulator, [createPulse(electrode, BIPHASIC)]));
+    await expect(bench.until(stimulator.program(patterns))).rejects.toMatchObject({ tag: 'deadline' });
+    await expect(stimulator.fire([0])).rejects.toThrow(/Nothing is programmed/);
+    // what is sent next is held up by half a second, and the late answer comes before that
+    const receive = bench.facade.receive.bind(bench.facade);
+    bench.facade.receive = (bytes) => {
+      timers.after(700, () => {
+        receive(bytes);
+      });
+    };
+    const { timers } = bench;
+    bench.facade.delayUs = 0;
+    const written = bench.port.written.length;
+    const again = stimulator.program(patterns);
+    again.catch(() => undefined);
+    await bench.pass(600);
+    // the late answer has come, and the settings have not even been sent
+    expect(bench.port.written.slice(written).map((message) => message[1])).toEqual([72]);
+    await bench.until(again);
+    expect(bench.port.written.slice(written).map((message) => message[1])).toEqual([72, 73]);
+    expect(events).toEqual([]);
+  });
+
+  it('is given up by name when it answers nothing any more', async () => {
+    const bench = createLateBench();
+    const stimulator = await connect(bench);
+    const events: StimulatorEvent[] = [];
+    stimulator.events$.subscribe((event) => events.push(event));
+    bench.facade.receive = () => undefined;
+    await expect(bench.until(stimulator.allOff())).rejects.toMatchObject({ tag: 'deadline' });
+    await expect(stimulator.tryTrigger(0)).rejects.toThrow(/A program is there/);
+    await expect(bench.until(stimulator.allOff())).rejects.toThrow(/which command an answer belongs to is not known/);
+    expect(events).toMatchObject([{ type: 'failed', message: containing('is not known') }]);
+    expect(bench.port.isOpen).toBe(false);
+  });
+});
+
+describe('a second trigger within a pulse', () => {
+  it('is refused on the same output, which would play its pulse once more', async () => {
+    const bench = createBench();
+    const stimulator = await connect(bench);
+    const long = [
+      [-5, 1000],
+      [5, 1000],
+    ] as const;
+    const patterns = [checkFor(stimulator, [createPulse(7, long)]), checkFor(stimulator, [createPulse(9, BIPHASIC)])];
+    await bench.until(stimulator.program(patterns));
+    const first = stimulator.fire([0]);
+    await expect(stimulator.fire([0])).rejects.toThrow(/still busy with the last pulse: got output 1/);
+    await bench.until(first);
+    await bench.pass(1);
+    await expect(stimulator.fire([0, 1])).rejects.toMatchObject({
+      tag: 'refused',
+      message: containing('leave at least 7 ms between two stimuli'),
+    });
+    await bench.until(stimulator.fire([1]));
+    await bench.pass(20);
+    await bench.until(stimulator.fire([0]));
+    await bench.pass(100);
+    expect(bench.pulses.map(({ output }) => output)).toEqual([1, 3, 1]);
+  });
+
+  it('is none after all was switched off', async () => {
+    const bench = createBench();
+    const { timers, openPort } = bench;
+    const box = await bench.until(connectPulsePalBox({ port: PORT, timers, openPort, widthUs: 10_000 }, never()));
+    await bench.until(box.pulse([2]));
+    await bench.pass(3);
+    await expect(box.pulse([2])).rejects.toThrow(/still busy/);
+    await bench.until(box.allOff());
+    await bench.until(box.pulse([2]));
+    await bench.pass(50);
+    expect(bench.pulses.length).toBe(2);
+  });
+});
+
 describe('a Pulse Pal as a trigger box', () => {
   it('raises lines to 5 V together, for as long as it was opened for', async () => {
     const bench = createBench();

@@ -92,6 +92,13 @@ export class DevicePort {
     await waitWithin(written, { timers: this.#timers, delayMs: WRITE_MS, what: `Sending ${what}`, where: this.where });
   }
 
+  /** What is at the other end can no longer be trusted: the port counts as lost, and is closed. @returns the loss */
+  giveUp(reason: string): MeaError {
+    const lost = this.#lose(reason);
+    if (this.#port.isOpen) this.#port.close(() => undefined);
+    return lost;
+  }
+
   /** Closes the port, in bounded time; never rejects. */
   async close(): Promise<void> {
     this.#isClosing = true;

@@ -2,9 +2,11 @@ import type { Observable } from 'rxjs';
 import { MeaError } from '../../protocols/errors.js';
 import { UNLINKED_TRIGGER, type PulsePalSettings } from '../../protocols/pulse-pal/settings.js';
 import { CYCLE_US } from '../../protocols/pulse-pal/values.js';
+import { notProgrammed } from '../parts/group-pulse.js';
 import type { StimulatorEvent, TriggerBox } from '../parts/stimulator.js';
 import { PULSE_PAL_CAPABILITIES } from './capabilities.js';
-import { openPulsePal, type PulsePalAddress, type PulsePalPort } from './pulse-pal-port.js';
+import type { PulsePalAddress } from './pulse-pal-link.js';
+import { openPulsePal, type PulsePalPort } from './pulse-pal-port.js';
 import { toLineChannel } from './pulse-settings.js';
 
 /** A Pulse Pal whose outputs trigger another stimulator. */
@@ -46,7 +48,6 @@ class PulsePalBox implements TriggerBox {
   readonly lines = PULSE_PAL_CAPABILITIES.outputs;
   readonly #port: PulsePalPort;
   readonly #settings: PulsePalSettings;
-  #isProgrammed = false;
 
   constructor(port: PulsePalPort, widthUs: number) {
     this.#port = port;
@@ -66,22 +67,20 @@ class PulsePalBox implements TriggerBox {
   /** Gives the lines their pulses; after `connectPulsePalBox`, and again after `allOff`. */
   async program(signal?: AbortSignal): Promise<void> {
     await this.#port.program(this.#settings, signal);
-    this.#isProgrammed = true;
   }
 
   async pulse(lines: readonly number[]): Promise<void> {
-    // what was switched off is a box again with the next pulse; a line by itself stimulates nobody
-    if (!this.#isProgrammed) await this.program();
+    // what was switched off is a box again with the next pulse; that fails when it is switched off once more meanwhile
+    if (!this.#port.isProgrammed) await this.program();
+    if (!this.#port.isProgrammed) throw notProgrammed(this.#port.where);
     await this.#port.trigger(lines);
   }
 
   async allOff(): Promise<void> {
-    this.#isProgrammed = false;
     await this.#port.makeHarmless();
   }
 
   async close(): Promise<void> {
-    this.#isProgrammed = false;
     await this.#port.close();
   }
 }

@@ -7,7 +7,8 @@ import type { CheckedPattern } from '../../protocols/stimulation/gate.js';
 import { assertGroups, isProgrammed, notProgrammed, outputsOf, pulseOfGroup } from '../parts/group-pulse.js';
 import type { Stimulator, StimulatorDescription, StimulatorEvent, StimulusGroup } from '../parts/stimulator.js';
 import { PULSE_PAL_CAPABILITIES } from './capabilities.js';
-import { openPulsePal, type PulsePalAddress, type PulsePalPort } from './pulse-pal-port.js';
+import type { PulsePalAddress } from './pulse-pal-link.js';
+import { openPulsePal, type PulsePalPort } from './pulse-pal-port.js';
 import { toPulseChannel } from './pulse-settings.js';
 
 /** A Pulse Pal as a stimulator. Without an isolator, and without what keeps its 10 V from the recorder, it programs nothing. */
@@ -37,9 +38,6 @@ class PulsePalStimulator implements Stimulator {
   readonly #options: PulsePalOptions;
   /** (group) number of its output. */
   readonly #outputs: readonly number[];
-  #isProgrammed = false;
-  /** It stands at 0 V by connecting; not so while or after anything is programmed, before all is off. */
-  #isProvenOff = true;
 
   constructor(port: PulsePalPort, options: PulsePalOptions, outputs: readonly number[]) {
     this.#port = port;
@@ -79,33 +77,27 @@ class PulsePalStimulator implements Stimulator {
       if (phases !== null)
         channels[this.#outputs[i]! - 1] = toPulseChannel(phases, { uaPerVolt, where: group.trigger });
     });
-    this.#isProgrammed = false;
-    this.#isProvenOff = false;
     await this.#port.program({ channels, triggers: [UNLINKED_TRIGGER, UNLINKED_TRIGGER] }, signal);
-    this.#isProgrammed = true;
   }
 
   async fire(groups: readonly number[]): Promise<void> {
     assertGroups(groups, this.#outputs.length, this.#port.where);
-    if (!this.#isProgrammed) throw notProgrammed(this.#port.where);
+    if (!this.#port.isProgrammed) throw notProgrammed(this.#port.where);
     await this.#port.trigger(groups.map((group) => this.#outputs[group]!));
   }
 
   async tryTrigger(group: number): Promise<void> {
     assertGroups([group], this.#outputs.length, this.#port.where);
-    if (!this.#isProvenOff) throw isProgrammed(this.#port.where);
+    if (!this.#port.isHarmless) throw isProgrammed(this.#port.where);
     // At 0 V.
     await this.#port.trigger([this.#outputs[group]!]);
   }
 
   async allOff(): Promise<void> {
-    this.#isProgrammed = false;
     await this.#port.makeHarmless();
-    this.#isProvenOff = true;
   }
 
   async close(): Promise<void> {
-    this.#isProgrammed = false;
     await this.#port.close();
   }
 }

@@ -1,40 +1,42 @@
-import { Subject, type Observable } from 'rxjs';
+import type { Observable } from 'rxjs';
 import { isMeaError, MeaError } from '../../protocols/errors.js';
-import { encodePulsePal, replyBytes, type PulsePalCommand } from '../../protocols/pulse-pal/commands.js';
-import { assertConfirmed, readHandshake } from '../../protocols/pulse-pal/replies.js';
+import { readHandshake } from '../../protocols/pulse-pal/replies.js';
 import { HARMLESS_SETTINGS, type PulsePalSettings } from '../../protocols/pulse-pal/settings.js';
 import type { Timers } from '../../protocols/timers.js';
 import { pause } from '../mea-link/bounded-wait.js';
-import { openDevicePort, type DevicePort, type OpenPort } from '../parts/device-port.js';
 import type { StimulatorEvent } from '../parts/stimulator.js';
-import { Turns } from '../parts/turns.js';
-import { ReplyBytes } from './reply-bytes.js';
+import { PulsePalLink, REPLY_MS, type PulsePalAddress } from './pulse-pal-link.js';
 
-/** Where a Pulse Pal is. */
-export interface PulsePalAddress {
-  /** Its serial port, as the rig names it: the USB id of its processor board is that of many other things. */
-  readonly port: string;
-  readonly timers: Timers;
-  /** How the port is opened; a test gives one that leads to a facade. */
-  readonly openPort?: OpenPort;
-}
-
-/** Its native USB port does not care. 1200 would erase it. */
-const BAUD = 115_200;
-const REPLY_MS = 1000;
 /** What an earlier program has not read comes at once when the port is opened. */
 const SETTLE_MS = 50;
 const CLIENT_NAME = 'MEACTL';
 const OUTPUTS = [1, 2, 3, 4] as const;
+/**
+ * How much later a trigger may begin than its message was given to the system, beside another that may not: a turn of USB and
+ * two of its timer, with room.
+ */
+const LATENCY_MS = 5;
 
 /** A Pulse Pal that answered, is a model 2, and stands at 0 V with nothing that could trigger it. */
 export class PulsePalPort {
   /** Of its firmware: 20 or 21. */
   readonly firmware: number;
   readonly #link: PulsePalLink;
+  readonly #timers: Timers;
+  /** `unknown` while it is programmed or switched off, and after one of these has failed. */
+  #state: 'harmless' | 'programmed' | 'unknown' = 'harmless';
+  /** How often it was switched off: what began before the last time does not count any more. */
+  #offs = 0;
+  /** Switching off that is under way. */
+  #pendingOffs = 0;
+  #isProgramming = false;
+  #settings = HARMLESS_SETTINGS;
+  /** (output) until when what was triggered last may be played; infinite while the line has not taken that trigger. */
+  readonly #busyUntilMs: number[] = OUTPUTS.map(() => -Infinity);
 
-  constructor(link: PulsePalLink, firmware: number) {
+  constructor(link: PulsePalLink, { firmware, timers }: { readonly firmware: number; readonly timers: Timers }) {
     this.#link = link;
+    this.#timers = timers;
     this.firmware = firmware;
   }
 
@@ -46,24 +48,76 @@ export class PulsePalPort {
     return this.#link.events$;
   }
 
-  get isOpen(): boolean {
-    return this.#link.isOpen;
+  /** What it was last programmed with is there. */
+  get isProgrammed(): boolean {
+    return this.#state === 'programmed';
   }
 
-  /** Sets everything at once, which alone leaves burst and custom modes reliably. */
+  /** It stands at 0 V whatever triggers it. */
+  get isHarmless(): boolean {
+    return this.#state === 'harmless';
+  }
+
+  /**
+   * Sets everything at once, which alone leaves burst and custom modes reliably.
+   *
+   * @throws MeaError `refused` while it is programmed or switched off, and when it was switched off meanwhile; `deadline`, `link`
+   */
   async program(settings: PulsePalSettings, signal?: AbortSignal): Promise<void> {
-    await this.#link.command({ type: 'program', settings }, signal);
+    if (this.#pendingOffs > 0) throw this.#notNow('it is being switched off');
+    if (this.#isProgramming) throw this.#notNow('it is being programmed');
+    const offs = this.#offs;
+    const assertWanted = (): void => {
+      if (this.#offs !== offs) throw this.#notNow('it was switched off meanwhile');
+    };
+    this.#isProgramming = true;
+    this.#state = 'unknown';
+    this.#settings = settings;
+    try {
+      await this.#link.command({ type: 'program', settings }, { signal, assertWanted });
+      assertWanted();
+      this.#state = 'programmed';
+    } finally {
+      this.#isProgramming = false;
+    }
   }
 
-  /** Starts outputs, together; there is no answer. */
-  trigger(outputs: readonly number[]): Promise<void> {
-    return this.#link.tell({ type: 'trigger', outputs });
+  /**
+   * Starts outputs, together; there is no answer.
+   *
+   * @throws MeaError `refused` while one of them may still play what was triggered before: it would play that once more
+   */
+  async trigger(outputs: readonly number[]): Promise<void> {
+    const nowMs = this.#timers.nowMs();
+    const busy = outputs.filter((output) => nowMs < (this.#busyUntilMs[output - 1] ?? -Infinity));
+    if (busy.length > 0) throw this.#busyError(busy);
+    const offs = this.#offs;
+    for (const output of outputs) this.#busyUntilMs[output - 1] = Infinity;
+    await this.#link.tell({ type: 'trigger', outputs });
+    // an abort has ended what was played
+    if (this.#offs !== offs) return;
+    for (const output of outputs) this.#busyUntilMs[output - 1] = this.#timers.nowMs() + this.#lastsMs(output);
   }
 
-  /** Ends what is played at once, ahead of what waits, and then lets nothing more play. */
+  /**
+   * Ends what is played at once, ahead of what waits, and then lets nothing more play. Programming that began before
+   * counts for nothing: what was sent of it comes before this, and what was not is not sent.
+   *
+   * @throws MeaError `deadline`, `refused`, `link`: whether it is at 0 V is not known
+   */
   async makeHarmless(): Promise<void> {
-    await this.#link.tell({ type: 'abort' });
-    await makeHarmless(this.#link);
+    this.#offs += 1;
+    this.#pendingOffs += 1;
+    this.#state = 'unknown';
+    try {
+      await this.#link.tell({ type: 'abort' });
+      this.#busyUntilMs.fill(-Infinity);
+      await makeHarmless(this.#link);
+      this.#settings = HARMLESS_SETTINGS;
+      if (this.#pendingOffs === 1) this.#state = 'harmless';
+    } finally {
+      this.#pendingOffs -= 1;
+    }
   }
 
   async close(): Promise<void> {
@@ -72,6 +126,30 @@ export class PulsePalPort {
       await this.#link.tell({ type: 'disconnect' }).catch(() => undefined);
     }
     await this.#link.close();
+  }
+
+  #lastsMs(output: number): number {
+    const { trainUs, trainDelayUs } = this.#settings.channels[output - 1] ?? { trainUs: 0, trainDelayUs: 0 };
+    return (trainUs + trainDelayUs) / 1000 + LATENCY_MS;
+  }
+
+  #notNow(got: string): MeaError {
+    return new MeaError('refused', {
+      what: 'The Pulse Pal was not programmed',
+      got,
+      where: this.where,
+      remedy: 'wait for the end of that',
+    });
+  }
+
+  #busyError(outputs: readonly number[]): MeaError {
+    const leastMs = Math.max(...outputs.map((output) => this.#lastsMs(output)));
+    return new MeaError('refused', {
+      what: 'The Pulse Pal is still busy with the last pulse',
+      got: `output ${outputs.join(', ')}`,
+      where: this.where,
+      remedy: `leave at least ${leastMs} ms between two stimuli`,
+    });
   }
 }
 
@@ -83,15 +161,16 @@ export class PulsePalPort {
  *   confirmation), `deadline`
  */
 export async function openPulsePal(address: PulsePalAddress, signal: AbortSignal): Promise<PulsePalPort> {
-  const link = new PulsePalLink(address.timers);
+  const { timers } = address;
+  const link = new PulsePalLink(timers);
   await link.open(address, signal);
   try {
-    await pause(address.timers, SETTLE_MS, signal);
+    await pause(timers, SETTLE_MS, signal);
     const firmware = await greet(link, signal);
     await link.tell({ type: 'abort' });
     await makeHarmless(link, signal);
     await link.tell({ type: 'client-name', name: CLIENT_NAME });
-    return new PulsePalPort(link, firmware);
+    return new PulsePalPort(link, { firmware, timers });
   } catch (error) {
     await link.close();
     throw error;
@@ -100,7 +179,7 @@ export async function openPulsePal(address: PulsePalAddress, signal: AbortSignal
 
 async function greet(link: PulsePalLink, signal: AbortSignal): Promise<number> {
   try {
-    return readHandshake(await link.command({ type: 'handshake' }, signal), link.where);
+    return readHandshake(await link.greet(signal), link.where);
   } catch (error) {
     if (!isMeaError(error, 'deadline')) throw error;
     throw new MeaError(
@@ -121,78 +200,8 @@ async function greet(link: PulsePalLink, signal: AbortSignal): Promise<number> {
  * Then endless loops off, which settings do not end; then 0 V on what stands still.
  */
 async function makeHarmless(link: PulsePalLink, signal?: AbortSignal): Promise<void> {
-  await link.command({ type: 'program', settings: HARMLESS_SETTINGS }, signal);
-  for (const channel of OUTPUTS) await link.command({ type: 'loop', channel, isOn: false }, signal);
-  for (const channel of OUTPUTS) await link.command({ type: 'fixed-voltage', channel, volts: 0 }, signal);
+  await link.command({ type: 'program', settings: HARMLESS_SETTINGS }, { signal });
+  for (const channel of OUTPUTS) await link.command({ type: 'loop', channel, isOn: false }, { signal });
+  for (const channel of OUTPUTS) await link.command({ type: 'fixed-voltage', channel, volts: 0 }, { signal });
   await link.tell({ type: 'abort' });
-}
-
-/** Messages and their answers, one at a time. */
-class PulsePalLink {
-  readonly #timers: Timers;
-  readonly #replies = new ReplyBytes();
-  readonly #turns = new Turns();
-  readonly #events = new Subject<StimulatorEvent>();
-  readonly events$: Observable<StimulatorEvent> = this.#events.asObservable();
-  #port: DevicePort | null = null;
-
-  constructor(timers: Timers) {
-    this.#timers = timers;
-  }
-
-  async open({ port, timers, openPort }: PulsePalAddress, signal: AbortSignal): Promise<void> {
-    this.#port = await openDevicePort(
-      { path: port, baud: BAUD, timers, openPort },
-      {
-        onBytes: (bytes) => {
-          this.#replies.push(bytes);
-        },
-        onLost: (error) => {
-          this.#replies.fail(error);
-          this.#events.next({ type: 'failed', message: error.message });
-        },
-      },
-      signal,
-    );
-  }
-
-  get where(): string {
-    return this.#port?.where ?? '';
-  }
-
-  get isOpen(): boolean {
-    return this.#port?.isOpen ?? false;
-  }
-
-  /** A message without an answer; it does not wait for its turn. */
-  async tell(command: PulsePalCommand): Promise<void> {
-    await this.#port?.write(encodePulsePal(command), command.type);
-  }
-
-  /** A message and its answer, checked where it is a confirmation. */
-  command(command: PulsePalCommand, signal?: AbortSignal): Promise<Uint8Array> {
-    return this.#turns.take(async () => {
-      signal?.throwIfAborted();
-      const stray = this.#replies.drop();
-      if (stray > 0) this.#warn(`${stray} bytes that belong to no answer came from ${this.where} and were dropped`);
-      const what = `The Pulse Pal's answer to ${command.type}`;
-      const bounds = { timers: this.#timers, delayMs: REPLY_MS, what, where: this.where, signal };
-      const answer = this.#replies.take(replyBytes(command), bounds);
-      // when the write fails, nobody waits for the answer any more
-      answer.catch(() => undefined);
-      await this.tell(command);
-      const bytes = await answer;
-      if (command.type !== 'handshake') assertConfirmed(bytes, command.type, this.where);
-      return bytes;
-    });
-  }
-
-  async close(): Promise<void> {
-    await this.#port?.close();
-    this.#events.complete();
-  }
-
-  #warn(message: string): void {
-    this.#events.next({ type: 'warning', message });
-  }
 }
