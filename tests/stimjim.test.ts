@@ -299,7 +299,63 @@ describe('a StimJim', () => {
     bench.facade.restart();
     await bench.pass(10);
     await expect(stimulator.fire([0])).rejects.toThrow(/Nothing is programmed/);
-    expect(events).toMatchObject([{ type: 'warning', message: containing('booted anew') }]);
+    await expect(stimulator.tryTrigger(0)).rejects.toThrow(/A program is there/);
+    expect(events).toMatchObject([{ type: 'failed', message: containing('booted anew') }]);
+    expect(bench.pulses).toEqual([]);
+    // all its trains are overwritten, and it can be programmed again
+    await bench.until(stimulator.allOff());
+    for (const n of [0, 42, 97, 99]) bench.facade.type(`T${n}`);
+    await bench.pass(50);
+    expect(bench.pulses).toEqual([]);
+    await program(bench, stimulator);
+    await bench.until(stimulator.fire([0]));
+    await bench.pass(50);
+    expect(bench.pulses.length).toBe(1);
+  });
+
+  it('is not known to be off when it boots in the midst of that, nor programmed when it boots in the midst of that', async () => {
+    const bench = createBench();
+    const stimulator = await connect(bench);
+    await program(bench, stimulator);
+    const echoed = bench.facade.receive.bind(bench.facade);
+    let boots = 0;
+    bench.facade.receive = (bytes) => {
+      echoed(bytes);
+      if (boots === 0 || !String.fromCharCode(...bytes).startsWith('S98,')) return;
+      boots -= 1;
+      bench.facade.restart();
+    };
+    boots = 1;
+    await expect(bench.until(stimulator.allOff())).rejects.toThrow(/has booted while it was switched off/);
+    await expect(stimulator.tryTrigger(0)).rejects.toThrow(/A program is there/);
+    await bench.until(stimulator.allOff());
+    boots = 1;
+    const patterns = [7, 9].map((electrode) => checkFor(stimulator, [createPulse(electrode, BIPHASIC)]));
+    await expect(bench.until(stimulator.program(patterns))).rejects.toThrow(/not programmed: got it has booted/);
+    await expect(stimulator.fire([0])).rejects.toThrow(/Nothing is programmed/);
+  });
+
+  it.each([1, 2, 3])('is off for good when that is asked after %i messages of its programming', async (messages) => {
+    const bench = createBench();
+    const stimulator = await connect(bench);
+    const patterns = [7, 9].map((electrode) => checkFor(stimulator, [createPulse(electrode, BIPHASIC)]));
+    const written = bench.port.written.length;
+    const write = bench.port.write.bind(bench.port);
+    const off: { promise?: Promise<void> } = {};
+    bench.port.write = (bytes, done) => {
+      const isTaken = write(bytes, done);
+      if (bench.port.written.length === written + messages) {
+        queueMicrotask(() => {
+          off.promise ??= stimulator.allOff();
+        });
+      }
+      return isTaken;
+    };
+    await expect(bench.until(stimulator.program(patterns))).rejects.toThrow(/it was switched off meanwhile/);
+    await bench.until(off.promise!);
+    await expect(stimulator.fire([0])).rejects.toThrow(/Nothing is programmed/);
+    for (const n of [97, 98, 99]) bench.facade.type(`T${n}`);
+    await bench.pass(50);
     expect(bench.pulses).toEqual([]);
   });
 

@@ -84,15 +84,32 @@ it('is dropped by its watchdog when its program hangs, and raises nothing until 
   expect(bench.facade.isHigh(5)).toBe(true);
   await bench.pass(4);
   expect(bench.facade.isHigh(5)).toBe(false);
-  await bench.until(box.pulse([5]));
+  await expect(box.pulse([5])).rejects.toThrow(/raises no lines: got its watchdog has dropped all lines/);
   await bench.pass(2);
-  expect(bench.events.map((event) => event.message)).toEqual([
-    'The watchdog of the TTL box has dropped all lines: it raises none before all are switched off',
-    'The TTL box did not raise lines 5: watchdog',
+  expect(bench.events).toEqual([
+    {
+      type: 'failed',
+      message: 'The watchdog of the TTL box has dropped all lines: it raises none before all are switched off',
+    },
   ]);
   await bench.until(box.allOff());
   await bench.until(box.pulse([5]));
   expect(bench.pulses.length).toBe(2);
+});
+
+it('raises nothing while it is switched off, and is given up by name where it does not answer to that', async () => {
+  const bench = createBench();
+  const box = await bench.connect();
+  const off = box.allOff();
+  await expect(box.pulse([5])).rejects.toThrow(/raises no lines: got it is being switched off/);
+  await bench.until(off);
+  await bench.until(box.pulse([5]));
+  bench.facade.receive = () => undefined;
+  await expect(bench.until(box.allOff())).rejects.toMatchObject({ tag: 'deadline' });
+  await expect(box.pulse([6])).rejects.toThrow(/The device is gone: got it has not answered to all lines low/);
+  await bench.until(box.close());
+  expect(bench.events).toMatchObject([{ type: 'failed' }]);
+  expect(bench.pulses.length).toBe(1);
 });
 
 it('has no line beyond its own, and no width beyond every box', async () => {

@@ -10,7 +10,7 @@ import type { Stimulator, StimulatorDescription, StimulatorEvent, StimulusGroup 
 import { STIMJIM_CAPABILITIES } from './capabilities.js';
 import { DeliveryWatch, type StimJimDelivery } from './delivery-watch.js';
 import { toHarmlessTrain, toPulseTrain, type OutputPhases } from './pulse-train.js';
-import { StimJimPort, type StimJimAddress } from './stimjim-port.js';
+import { bootedMeanwhile, StimJimPort, type StimJimAddress } from './stimjim-port.js';
 
 export interface StimJimOptions extends StimJimAddress {
   /** Triggers are `output 1` and `output 2`; an electrode each. */
@@ -54,6 +54,14 @@ class StimJimDevice implements StimJim {
   #trains: ReadonlyMap<string, StimJimTrain> = new Map();
   /** All its trains were overwritten by connecting; not so while or after anything is programmed, before all is off. */
   #isProvenOff = true;
+  /** It has booted: none of its hundred trains is what it was made to be. */
+  #hasLostTrains = false;
+  #isConnected = false;
+  /** How often it was switched off, and has booted: what began before the last time does not count any more. */
+  #offs = 0;
+  #boots = 0;
+  /** Switching off that is under way. */
+  #pendingOffs = 0;
 
   constructor(options: StimJimOptions, outputs: readonly number[]) {
     this.#options = options;
@@ -91,6 +99,7 @@ class StimJimDevice implements StimJim {
 
   async open(signal: AbortSignal): Promise<void> {
     await this.#port.open(signal);
+    this.#isConnected = true;
   }
 
   async program(patterns: readonly CheckedPattern[], signal?: AbortSignal): Promise<void> {
@@ -100,12 +109,18 @@ class StimJimDevice implements StimJim {
       throw new MeaError('bad-input', { what: 'Not as many patterns as groups', got: `${patterns.length}`, wanted });
     }
     const pulses = groups.map((group, i) => pulseOfGroup(patterns[i], group));
+    if (this.#pendingOffs > 0) throw this.#notNow('it is being switched off');
     this.#trains = new Map();
     const trains = new Map<string, StimJimTrain>();
     this.#isProvenOff = false;
+    const [offs, boots] = [this.#offs, this.#boots];
     const choices = groups.length === 2 ? [[0], [1], [0, 1]] : [[0]];
     choices.forEach((choice, i) => trains.set(choice.join(), this.#toTrain(FIRST_TRAIN + i, choice, pulses)));
-    for (const train of trains.values()) await this.#port.upload(train, signal);
+    for (const train of trains.values()) {
+      await this.#port.upload(train, signal);
+      if (this.#boots !== boots) throw this.#notNow('it has booted meanwhile');
+      if (this.#offs !== offs) throw this.#notNow('it was switched off meanwhile');
+    }
     this.#trains = trains;
   }
 
@@ -133,13 +148,22 @@ class StimJimDevice implements StimJim {
 
   async allOff(): Promise<void> {
     const mayBeProgrammed = this.#isProvenOff ? 0 : this.#options.groups.length === 2 ? 3 : 1;
+    this.#offs += 1;
+    this.#pendingOffs += 1;
+    const boots = this.#boots;
+    this.#isProvenOff = false;
     this.#trains = new Map();
     this.#watch.forget();
-    await this.#port.stop();
-    for (let i = 0; i < mayBeProgrammed; i++) {
-      await this.#port.upload(toHarmlessTrain(FIRST_TRAIN + i, this.#port.whenOff));
+    try {
+      await this.#port.stop();
+      if (this.#hasLostTrains) await this.#port.overwriteTrains();
+      else await this.#overwrite(mayBeProgrammed);
+      if (this.#boots !== boots) throw bootedMeanwhile(this.#port.where);
+      this.#hasLostTrains = false;
+      if (this.#pendingOffs === 1) this.#isProvenOff = true;
+    } finally {
+      this.#pendingOffs -= 1;
     }
-    this.#isProvenOff = true;
   }
 
   async close(): Promise<void> {
@@ -147,6 +171,12 @@ class StimJimDevice implements StimJim {
     await this.#port.close();
     this.#events.complete();
     this.#deliveries.complete();
+  }
+
+  async #overwrite(trains: number): Promise<void> {
+    for (let i = 0; i < trains; i++) {
+      await this.#port.upload(toHarmlessTrain(FIRST_TRAIN + i, this.#port.whenOff));
+    }
   }
 
   async #openOutputs(): Promise<void> {
@@ -174,11 +204,28 @@ class StimJimDevice implements StimJim {
 
   #handle(reply: StimJimReply): void {
     if (reply.type === 'booting') {
-      // its trains are those of its makers now, which are not harmless
-      this.#trains = new Map();
-      this.#watch.forget();
-      this.#events.next({ type: 'warning', message: 'The StimJim has booted anew: its trains are lost' });
+      if (this.#isConnected) this.#handleBoot();
     } else this.#watch.handle(reply);
+  }
+
+  /** Its trains are those of its makers now, which are not harmless; all off overwrites them. */
+  #handleBoot(): void {
+    this.#boots += 1;
+    this.#trains = new Map();
+    this.#isProvenOff = false;
+    this.#hasLostTrains = true;
+    this.#watch.forget();
+    const message = 'The StimJim has booted anew: what was programmed is lost, and that it is off is not known';
+    this.#events.next({ type: 'failed', message });
+  }
+
+  #notNow(got: string): MeaError {
+    return new MeaError('refused', {
+      what: 'The StimJim was not programmed',
+      got,
+      where: this.#port.where,
+      remedy: 'wait until all is off, then program it again',
+    });
   }
 }
 

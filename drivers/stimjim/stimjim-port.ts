@@ -44,6 +44,8 @@ export class StimJimPort {
   readonly #turns = new Turns();
   readonly #handler: StimJimHandler;
   #port: DevicePort | null = null;
+  /** How often it has booted since the port was opened. */
+  #boots = 0;
 
   constructor(address: StimJimAddress, handler: StimJimHandler) {
     this.#address = address;
@@ -74,7 +76,10 @@ export class StimJimPort {
     const reader = createStimJimReader();
     const handler = {
       onBytes: (bytes: Uint8Array) => {
-        for (const reply of reader.push(bytes)) if (!this.#replies.give(reply)) this.#handler.onReply(reply);
+        for (const reply of reader.push(bytes)) {
+          if (reply.type === 'booting') this.#boots += 1;
+          if (!this.#replies.give(reply)) this.#handler.onReply(reply);
+        }
       },
       onLost: (error: MeaError) => {
         this.#replies.fail(error);
@@ -87,8 +92,7 @@ export class StimJimPort {
       await this.#greet(signal);
       await this.#stopTimers(signal);
       await this.turnOff();
-      // a trigger input that the last user has tied to a train cannot be untied: no train may give anything
-      for (let n = 0; n < TRAINS; n++) await this.upload(toHarmlessTrain(n, this.whenOff), signal);
+      await this.overwriteTrains(signal);
     } catch (error) {
       await this.close();
       throw error;
@@ -110,6 +114,17 @@ export class StimJimPort {
       where: this.where,
       remedy: 'switch it off and on, then connect again',
     });
+  }
+
+  /**
+   * Overwrites all its trains: a trigger input that the last user has tied to one cannot be untied, so none may give anything.
+   *
+   * @throws MeaError as `upload`; `refused` when it boots meanwhile, by which its trains are those of its makers again
+   */
+  async overwriteTrains(signal?: AbortSignal): Promise<void> {
+    const boots = this.#boots;
+    for (let n = 0; n < TRAINS; n++) await this.upload(toHarmlessTrain(n, this.whenOff), signal);
+    if (this.#boots !== boots) throw bootedMeanwhile(this.where);
   }
 
   /** Starts a train; what the device says about it comes to the handler. */
@@ -222,4 +237,13 @@ export class StimJimPort {
   async #tell(command: StimJimCommand): Promise<void> {
     await this.#port?.write(toAsciiBytes(encodeStimJim(command)), command.type);
   }
+}
+
+/** What is said when it has booted in the midst of something. */
+export function bootedMeanwhile(where: string): MeaError {
+  return new MeaError('refused', {
+    what: 'The StimJim has booted while it was switched off: its trains are those of its makers',
+    where,
+    remedy: 'is its supply sound? then switch it off once more',
+  });
 }

@@ -101,6 +101,10 @@ class TtlBoxLink {
   readonly #events = new Subject<StimulatorEvent>();
   readonly events$: Observable<StimulatorEvent> = this.#events.asObservable();
   #port: DevicePort | null = null;
+  /** Its watchdog has acted, and it was not switched off since. */
+  #hasBarked = false;
+  /** Switching off that is under way. */
+  #pendingOffs = 0;
 
   constructor(options: TtlBoxOptions) {
     this.#options = options;
@@ -144,6 +148,8 @@ class TtlBoxLink {
   /** Raises lines; resolves when the word was handed over. What the box says to it comes later. */
   async pulse(lines: readonly number[], widthUs: number): Promise<void> {
     const mask = toMask(lines);
+    if (this.#hasBarked) throw this.#notNow('its watchdog has dropped all lines', 'switch all off first');
+    if (this.#pendingOffs > 0) throw this.#notNow('it is being switched off', 'wait for the end of that');
     const answer = this.#replies.next({
       match: (reply) =>
         (reply.type === 'raised' || reply.type === 'refused') && reply.mask === mask ? reply : undefined,
@@ -166,7 +172,17 @@ class TtlBoxLink {
 
   async allLow(signal?: AbortSignal): Promise<void> {
     const match = (reply: TtlBoxReply): true | undefined => (reply.type === 'all-low' ? true : undefined);
-    await this.#ask({ type: 'all-low' }, { match, withinMs: REPLY_MS, signal });
+    this.#pendingOffs += 1;
+    try {
+      await this.#ask({ type: 'all-low' }, { match, withinMs: REPLY_MS, signal });
+      this.#hasBarked = false;
+    } catch (error) {
+      // its answer would be taken for that to another, which came after lines were raised again
+      if (isMeaError(error, 'deadline')) this.#port?.giveUp('it has not answered to all lines low');
+      throw error;
+    } finally {
+      this.#pendingOffs -= 1;
+    }
   }
 
   async close(): Promise<void> {
@@ -177,7 +193,9 @@ class TtlBoxLink {
   #handle(reply: TtlBoxReply): void {
     if (this.#replies.give(reply)) return;
     if (reply.type === 'watchdog') {
-      this.#warn('The watchdog of the TTL box has dropped all lines: it raises none before all are switched off');
+      this.#hasBarked = true;
+      const message = 'The watchdog of the TTL box has dropped all lines: it raises none before all are switched off';
+      this.#events.next({ type: 'failed', message });
     } else if (reply.type === 'not-understood') {
       this.#warn('The TTL box did not understand a line: bytes may be lost on the way');
     }
@@ -230,6 +248,10 @@ class TtlBoxLink {
       },
       { cause },
     );
+  }
+
+  #notNow(got: string, remedy: string): MeaError {
+    return new MeaError('refused', { what: 'The TTL box raises no lines', got, where: this.#options.port, remedy });
   }
 
   #warn(message: string): void {
