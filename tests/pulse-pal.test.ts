@@ -279,6 +279,23 @@ describe('a Pulse Pal behind an isolator', () => {
     expect(bench.port.isOpen).toBe(false);
   });
 
+  it('says what is not known to be off when it is closed', async () => {
+    const bench = createBench();
+    const stimulator = await connect(bench);
+    await program(bench, stimulator);
+    const events: StimulatorEvent[] = [];
+    stimulator.events$.subscribe((event) => events.push(event));
+    let isComplete = false;
+    stimulator.events$.subscribe({ complete: () => (isComplete = true) });
+    bench.facade.receive = () => undefined;
+    await bench.until(stimulator.close());
+    expect(events.at(-1)).toMatchObject({
+      type: 'warning',
+      message: containing('That the Pulse Pal at /dev/facade stands at 0 V is not known'),
+    });
+    expect([isComplete, bench.port.isOpen]).toEqual([true, false]);
+  });
+
   it('says a loss once, and closes without a word', async () => {
     const bench = createBench();
     const stimulator = await connect(bench);
@@ -293,12 +310,21 @@ describe('a Pulse Pal behind an isolator', () => {
     expect(events.map(({ type }) => type)).toEqual(['failed']);
   });
 
-  it('gives up on a line that takes nothing', async () => {
+  it('gives up on a line that takes nothing, and nothing of that leaves when it moves again', async () => {
     const bench = createBench();
     const stimulator = await connect(bench);
     await program(bench, stimulator);
+    const events: StimulatorEvent[] = [];
+    stimulator.events$.subscribe((event) => events.push(event));
     bench.port.block();
-    await expect(bench.until(stimulator.fire([0]))).rejects.toMatchObject({ tag: 'deadline' });
+    const fired = stimulator.fire([0]);
+    fired.catch(() => undefined);
+    await expect(stimulator.fire([1])).rejects.toThrow(/has not taken the last trigger/);
+    await expect(bench.until(fired)).rejects.toMatchObject({ tag: 'deadline' });
+    bench.port.unblock();
+    await bench.pass(50);
+    expect(bench.pulses).toEqual([]);
+    expect(events).toMatchObject([{ type: 'failed', message: containing('took no bytes for 1000 ms') }]);
     await bench.until(stimulator.close());
   });
 

@@ -377,6 +377,35 @@ describe('a StimJim', () => {
     expect(bench.port.isOpen).toBe(false);
   });
 
+  it('lets no trigger leave late when its line stands still', async () => {
+    const bench = createBench();
+    const stimulator = await connect(bench);
+    const { events } = listen(stimulator);
+    await program(bench, stimulator);
+    bench.port.block();
+    await expect(bench.until(stimulator.fire([0]))).rejects.toMatchObject({ tag: 'deadline' });
+    bench.port.unblock();
+    await bench.pass(50);
+    expect(bench.pulses).toEqual([]);
+    expect(events.at(-1)).toMatchObject({ type: 'failed', message: containing('took no bytes for 1000 ms') });
+  });
+
+  it('says what is not known to be off when it is closed', async () => {
+    const bench = createBench();
+    const stimulator = await connect(bench);
+    await program(bench, stimulator);
+    const { events } = listen(stimulator);
+    let isComplete = false;
+    stimulator.events$.subscribe({ complete: () => (isComplete = true) });
+    bench.facade.receive = () => undefined;
+    await bench.until(stimulator.close());
+    expect(events.at(-1)).toMatchObject({
+      type: 'warning',
+      message: containing('That the StimJim at /dev/facade is off is not known'),
+    });
+    expect([isComplete, bench.port.isOpen]).toEqual([true, false]);
+  });
+
   it('says a loss once', async () => {
     const bench = createBench();
     const stimulator = await connect(bench);

@@ -176,6 +176,28 @@ it('ends a wait when it is told to', async () => {
   expect(bench.port.isOpen).toBe(false);
 });
 
+it('raises no line late when its port stands still, and a second word does not queue up', async () => {
+  const bench = createBench();
+  const box = await bench.connect();
+  bench.port.block();
+  const first = box.pulse([1]);
+  first.catch(() => undefined);
+  await expect(box.pulse([2])).rejects.toThrow(/has not taken the last trigger/);
+  await expect(bench.until(first)).rejects.toMatchObject({ tag: 'deadline' });
+  bench.port.unblock();
+  await bench.pass(50);
+  expect(bench.pulses).toEqual([]);
+  expect(bench.events.map(({ type }) => type)).toEqual(['warning', 'failed']);
+});
+
+it('says what is not known to be low when it is closed', async () => {
+  const bench = createBench();
+  const box = await bench.connect();
+  bench.facade.receive = () => undefined;
+  await bench.until(box.close());
+  expect(bench.events.at(-1)?.message).toMatch(/^That the lines of the TTL box are low is not known: /);
+});
+
 it('says a loss once', async () => {
   const bench = createBench();
   const box = await bench.connect();

@@ -65,6 +65,23 @@ async function settle(): Promise<void> {
 }
 
 describe('the console of RHX', () => {
+  it('sends no command late that is to come at once or not at all', async () => {
+    const { socket, console, timers } = open();
+    const answers: unknown[] = [];
+    const asked = console.ask([VERSION]);
+    const late = console.tell([TYPE], (answer) => answers.push(answer));
+    late.catch(() => undefined);
+    await timers.advanceAsync(15);
+    const fresh = console.tell([TYPE], (answer) => answers.push(answer));
+    await timers.advanceAsync(15);
+    socket.say('Return: Version 3.4.0Return: RunMode Run');
+    await asked;
+    await expect(late).rejects.toThrow(/would have come late was not sent/);
+    await fresh;
+    expect(socket.writes).toEqual(['get version;get runmode;', 'get type;get runmode;']);
+    expect(answers).toEqual([]);
+  });
+
   it('writes one batch at a time, with an end mark, and waits for that', async () => {
     const { socket, console } = open();
     const first = console.ask([VERSION]);

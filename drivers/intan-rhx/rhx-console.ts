@@ -21,12 +21,16 @@ interface Job {
   /** Run modes that the answer holds; the last is its end. */
   readonly endMarks: number;
   readonly onWritten?: () => void;
+  /** When it is not to be written any more. */
+  readonly staleAtMs: number;
   readonly resolve: (replies: readonly RhxReply[]) => void;
   readonly reject: (error: Error) => void;
 }
 
 /** Last command of each batch: its answer shows that all before it was heard, because success is silent. */
 const END_MARK: RhxCommand = { type: 'get', item: 'RunMode' };
+/** How long a trigger may wait for its turn. */
+const FRESH_MS = 20;
 const COMPLETE = /Return: RunMode (?:Stop|Run|Record|Trigger)$/;
 
 /**
@@ -81,15 +85,21 @@ export class RhxConsole {
     return this.#enqueue([...commands, END_MARK], { endMarks: asked.length + 1, ...options });
   }
 
-  /** Sends a batch and resolves when it was handed to the system; `onAnswer` hears what became of it. */
+  /**
+   * Sends a batch and resolves when it was handed to the system; `onAnswer` hears what became of it.
+   *
+   * @param commands are not sent where they have waited for their turn for longer than `FRESH_MS`
+   * @throws MeaError `refused` when they were not sent for that, or were dropped; `link`
+   */
   tell(commands: readonly RhxCommand[], onAnswer: (answer: readonly RhxReply[] | Error) => void): Promise<void> {
+    const staleAtMs = this.#options.timers.nowMs() + FRESH_MS;
     return new Promise((resolve, reject) => {
       let isWritten = false;
       const onWritten = (): void => {
         isWritten = true;
         resolve();
       };
-      this.#enqueue([...commands, END_MARK], { endMarks: 1, onWritten }).then(onAnswer, (error: unknown) => {
+      this.#enqueue([...commands, END_MARK], { endMarks: 1, onWritten, staleAtMs }).then(onAnswer, (error: unknown) => {
         const failure = error instanceof Error ? error : new Error(String(error));
         if (isWritten) onAnswer(failure);
         else reject(failure);
@@ -110,13 +120,18 @@ export class RhxConsole {
 
   #enqueue(
     commands: readonly RhxCommand[],
-    options: { readonly endMarks: number; readonly urgent?: boolean; readonly onWritten?: () => void },
+    options: {
+      readonly endMarks: number;
+      readonly urgent?: boolean;
+      readonly onWritten?: () => void;
+      readonly staleAtMs?: number;
+    },
   ): Promise<readonly RhxReply[]> {
     return new Promise((resolve, reject) => {
       if (this.#goneBecause !== undefined) throw this.#goneError(this.#goneBecause);
-      const { endMarks, urgent = false, onWritten } = options;
+      const { endMarks, urgent = false, onWritten, staleAtMs = Infinity } = options;
       const text = encodeRhxCommands(commands);
-      const job: Job = { text, endMarks, resolve, reject, ...(onWritten !== undefined && { onWritten }) };
+      const job: Job = { text, endMarks, staleAtMs, resolve, reject, ...(onWritten !== undefined && { onWritten }) };
       if (urgent) this.#dropWaiting();
       this.#queue.push(job);
       this.#next();
@@ -134,6 +149,11 @@ export class RhxConsole {
   #next(): void {
     const job = this.#active === undefined ? this.#queue.shift() : undefined;
     if (job === undefined) return;
+    if (job.staleAtMs < this.#options.timers.nowMs()) {
+      job.reject(new MeaError('refused', { what: 'RHX was busy: a command that would have come late was not sent' }));
+      this.#next();
+      return;
+    }
     this.#active = job;
     this.#socket.write(job.text, 'latin1', () => {
       job.onWritten?.();

@@ -28,6 +28,8 @@ export class RhxStimulator implements Stimulator {
   #isProgrammed = false;
   /** All outputs were switched off, and that was read back, by connecting first; not so while or after anything is programmed. */
   #isProvenOff = true;
+  /** A key was pressed, and RHX has not answered to it. */
+  #isPressing = false;
   /** The programming that is under way; switching off ends it. */
   #programming: AbortController | undefined;
   /** The switching off that is under way. */
@@ -167,13 +169,24 @@ export class RhxStimulator implements Stimulator {
     this.#outlet.complete();
   }
 
-  #pressKey(key: string): Promise<void> {
+  async #pressKey(key: string): Promise<void> {
+    if (this.#isPressing)
+      throw notReady('RHX has not answered to the last trigger', 'leave more time between two stimuli');
     const press: RhxCommand = { type: 'execute', action: 'ManualStimTriggerPulse', argument: key };
-    return this.#session.console.tell([press], (answer) => {
+    this.#isPressing = true;
+    const pressed = this.#session.console.tell([press], (answer) => {
+      this.#isPressing = false;
       if (answer instanceof Error) this.#warn(`the trigger ${key} was not confirmed: ${answer.message}`);
       else if (answer[0] !== undefined) this.#warn(`RHX refused the trigger ${key}: ${describeReply(answer[0])}`);
       else if (this.#session.console.mode === 'Stop') this.#warn(`the trigger ${key} came to a stopped board`);
     });
+    try {
+      await pressed;
+    } catch (error) {
+      // It was not sent, or the connection is gone.
+      this.#isPressing = false;
+      throw error;
+    }
   }
 
   /** With the lines of the box low. */

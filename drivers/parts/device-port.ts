@@ -1,8 +1,8 @@
-import { MeaError } from '../../protocols/errors.js';
+import { isMeaError, MeaError } from '../../protocols/errors.js';
 import type { SerialPortLike } from '../../protocols/mea-link/serial-link.js';
 import type { Timers } from '../../protocols/timers.js';
 import { waitWithin } from '../mea-link/bounded-wait.js';
-import { openSerialPort } from '../transports/serial.js';
+import { abandonSerialPort, openSerialPort } from '../transports/serial.js';
 
 /** How long the line may take no bytes. */
 const WRITE_MS = 1000;
@@ -44,7 +44,11 @@ export async function openDevicePort(
   return new DevicePort(port, options, handler);
 }
 
-/** An open port to a device. Each message is one write, as some firmware gives up on a message that stands still. */
+/**
+ * An open port to a device. Each message is one write, as some firmware gives up on a message that stands still. A line that
+ * takes nothing for a second is lost at once, with all that it still holds: a trigger that leaves whenever the line moves again
+ * would be worse than none.
+ */
 export class DevicePort {
   readonly where: string;
   readonly #port: SerialPortLike;
@@ -52,6 +56,9 @@ export class DevicePort {
   readonly #handler: DevicePortHandler;
   #lost: MeaError | null = null;
   #isClosing = false;
+  #isTriggering = false;
+  /** Who waits for a write. */
+  readonly #waiting = new Set<(error: MeaError) => void>();
 
   constructor(port: SerialPortLike, { path, timers }: DevicePortOptions, handler: DevicePortHandler) {
     this.where = path;
@@ -79,23 +86,52 @@ export class DevicePort {
   /**
    * Gives one message to the line; resolves when the system has taken it.
    *
-   * @throws MeaError `link` when the port is gone, `deadline` when the line takes nothing
+   * @throws MeaError `link` when the port is gone, `deadline` when the line takes nothing, after which it is gone
    */
   async write(bytes: Uint8Array, what: string): Promise<void> {
     if (this.#lost !== null) throw this.#lost;
     const written = new Promise<void>((resolve, reject) => {
+      this.#waiting.add(reject);
       this.#port.write(bytes, (error) => {
+        this.#waiting.delete(reject);
         if (error === null || error === undefined) resolve();
         else reject(this.#lose(`a write failed: ${error.message}`));
       });
     });
-    await waitWithin(written, { timers: this.#timers, delayMs: WRITE_MS, what: `Sending ${what}`, where: this.where });
+    const bounds = { timers: this.#timers, delayMs: WRITE_MS, what: `Sending ${what}`, where: this.where };
+    try {
+      await waitWithin(written, bounds);
+    } catch (error) {
+      if (isMeaError(error, 'deadline')) this.giveUp(`the line took no bytes for ${WRITE_MS} ms`);
+      throw error;
+    }
   }
 
-  /** What is at the other end can no longer be trusted: the port counts as lost, and is closed. @returns the loss */
+  /**
+   * The same for a message that lets something leave; one at a time, so that triggers never queue up.
+   *
+   * @throws MeaError as `write`; `refused` while the line has not taken the one before
+   */
+  async trigger(bytes: Uint8Array, what: string): Promise<void> {
+    if (this.#isTriggering) {
+      throw new MeaError('refused', {
+        what: 'The line is busy: it has not taken the last trigger yet',
+        where: this.where,
+        remedy: 'leave more time between two stimuli; is the line sound?',
+      });
+    }
+    this.#isTriggering = true;
+    try {
+      await this.write(bytes, what);
+    } finally {
+      this.#isTriggering = false;
+    }
+  }
+
+  /** What is at the other end can no longer be trusted: the port counts as lost, and is let go of. @returns the loss */
   giveUp(reason: string): MeaError {
     const lost = this.#lose(reason);
-    if (this.#port.isOpen) this.#port.close(() => undefined);
+    abandonSerialPort(this.#port);
     return lost;
   }
 
@@ -120,6 +156,8 @@ export class DevicePort {
       where: this.where,
       remedy: 'is its cable in, is it switched on? then connect again',
     });
+    for (const reject of this.#waiting) reject(this.#lost);
+    this.#waiting.clear();
     if (!this.#isClosing) this.#handler.onLost(this.#lost);
     return this.#lost;
   }

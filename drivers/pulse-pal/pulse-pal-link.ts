@@ -89,6 +89,11 @@ export class PulsePalLink {
     await this.#port?.write(encodePulsePal(command), command.type);
   }
 
+  /** Starts outputs; there is no answer. @throws MeaError `refused` while the line has not taken the last trigger */
+  async trigger(outputs: readonly number[]): Promise<void> {
+    await this.#port?.trigger(encodePulsePal({ type: 'trigger', outputs }), 'trigger');
+  }
+
   /**
    * A message and its answer, checked where it is a confirmation.
    *

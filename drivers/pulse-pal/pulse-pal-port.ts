@@ -4,6 +4,7 @@ import { readHandshake } from '../../protocols/pulse-pal/replies.js';
 import { HARMLESS_SETTINGS, type PulsePalSettings } from '../../protocols/pulse-pal/settings.js';
 import type { Timers } from '../../protocols/timers.js';
 import { pause } from '../mea-link/bounded-wait.js';
+import { toError } from '../mea-link/command-channel.js';
 import type { StimulatorEvent } from '../parts/stimulator.js';
 import { PulsePalLink, REPLY_MS, type PulsePalAddress } from './pulse-pal-link.js';
 
@@ -93,7 +94,7 @@ export class PulsePalPort {
     if (busy.length > 0) throw this.#busyError(busy);
     const offs = this.#offs;
     for (const output of outputs) this.#busyUntilMs[output - 1] = Infinity;
-    await this.#link.tell({ type: 'trigger', outputs });
+    await this.#link.trigger(outputs);
     // an abort has ended what was played
     if (this.#offs !== offs) return;
     for (const output of outputs) this.#busyUntilMs[output - 1] = this.#timers.nowMs() + this.#lastsMs(output);
@@ -122,7 +123,9 @@ export class PulsePalPort {
 
   async close(): Promise<void> {
     if (this.#link.isOpen) {
-      await this.makeHarmless().catch(() => undefined);
+      await this.makeHarmless().catch((error: unknown) => {
+        this.#link.warn(`That the Pulse Pal at ${this.where} stands at 0 V is not known: ${toError(error).message}`);
+      });
       await this.#link.tell({ type: 'disconnect' }).catch(() => undefined);
     }
     await this.#link.close();

@@ -5,6 +5,7 @@ import type { CheckedPattern } from '../../protocols/stimulation/gate.js';
 import type { PulsePhase } from '../../protocols/stimulation/stim-pattern.js';
 import type { StimJimTrain } from '../../protocols/stimjim/commands.js';
 import type { StimJimReply } from '../../protocols/stimjim/replies.js';
+import { toError } from '../mea-link/command-channel.js';
 import { assertGroups, isProgrammed, notProgrammed, outputsOf, pulseOfGroup } from '../parts/group-pulse.js';
 import type { Stimulator, StimulatorDescription, StimulatorEvent, StimulusGroup } from '../parts/stimulator.js';
 import { STIMJIM_CAPABILITIES } from './capabilities.js';
@@ -167,7 +168,12 @@ class StimJimDevice implements StimJim {
   }
 
   async close(): Promise<void> {
-    if (this.#port.isOpen) await this.allOff().catch(() => undefined);
+    if (this.#port.isOpen) {
+      await this.allOff().catch((error: unknown) => {
+        const message = `That the StimJim at ${this.#port.where} is off is not known: ${toError(error).message}`;
+        this.#events.next({ type: 'warning', message });
+      });
+    }
     await this.#port.close();
     this.#events.complete();
     this.#deliveries.complete();

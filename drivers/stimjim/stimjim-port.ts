@@ -129,7 +129,7 @@ export class StimJimPort {
 
   /** Starts a train; what the device says about it comes to the handler. */
   async start(n: number): Promise<void> {
-    await this.#tell({ type: 'start', timer: 'T', n });
+    await this.#port?.trigger(toAsciiBytes(encodeStimJim({ type: 'start', timer: 'T', n })), 'start');
   }
 
   /** Stops both timers and turns both outputs off; at once, ahead of what waits. */

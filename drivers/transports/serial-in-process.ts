@@ -6,10 +6,13 @@ import { fileURLToPath } from 'node:url';
 import { MeaError } from '../../protocols/errors.js';
 import { abortReason } from '../../protocols/mea-link/link-options.js';
 import type { SerialPortLike } from '../../protocols/mea-link/serial-link.js';
+import type { Timers } from '../../protocols/timers.js';
 import { fromWireError } from '../../protocols/wire-error.js';
 import { frameMessage, serialWord, type SerialWord } from './serial-words.js';
 
 const PROGRAM = new URL('./serial-process.js', import.meta.url);
+/** How long the process may take to free its port, before it is killed. */
+const END_MS = 800;
 
 /**
  * Opens a serial port in a process of its own. The library for serial ports watches them on the event loop of a process's
@@ -19,13 +22,13 @@ const PROGRAM = new URL('./serial-process.js', import.meta.url);
  */
 export async function openPortInProcess(
   { path, baud }: { readonly path: string; readonly baud: number },
-  signal: AbortSignal,
+  { timers, signal }: { readonly timers: Timers; readonly signal: AbortSignal },
 ): Promise<SerialPortLike> {
   signal.throwIfAborted();
   const child = spawn(process.execPath, [fileURLToPath(PROGRAM), path, String(baud)], {
     stdio: ['pipe', 'pipe', 'inherit', 'pipe'],
   });
-  const port = new PortInProcess(child, path);
+  const port = new PortInProcess(child, { path, timers });
   try {
     await port.untilOpen(signal);
     return port;
@@ -36,17 +39,18 @@ export async function openPortInProcess(
 }
 
 /** The other end of that process. */
-class PortInProcess extends EventEmitter implements SerialPortLike {
+export class PortInProcess extends EventEmitter implements SerialPortLike {
   readonly #child: ChildProcess;
   readonly #input: Writable;
   readonly #path: string;
+  readonly #timers: Timers;
   /** Who waits to hear that a message was given to the system, in their order. */
   readonly #writes: ((error: Error | null) => void)[] = [];
   #isOpen = false;
   #hasEnded = false;
   #onOpen: ((error?: Error) => void) | undefined;
 
-  constructor(child: ChildProcess, path: string) {
+  constructor(child: ChildProcess, { path, timers }: { readonly path: string; readonly timers: Timers }) {
     super();
     if (child.stdin === null || child.stdout === null) {
       throw new MeaError('internal', { what: 'A process was started without its streams' });
@@ -54,6 +58,7 @@ class PortInProcess extends EventEmitter implements SerialPortLike {
     this.#child = child;
     this.#input = child.stdin;
     this.#path = path;
+    this.#timers = timers;
     const words = child.stdio[3];
     if (words instanceof Readable) {
       createInterface({ input: words }).on('line', (line) => {
@@ -117,6 +122,20 @@ class PortInProcess extends EventEmitter implements SerialPortLike {
       done(null);
     });
     this.#input.end();
+  }
+
+  /** Lets go of the port at once: the system is told to throw away what has not left, and the process ends. */
+  abandon(): void {
+    if (this.#hasEnded) return;
+    this.#isOpen = false;
+    this.#child.kill('SIGUSR2');
+    this.#killAfter();
+  }
+
+  /** Ends the process where it does not end by itself. */
+  #killAfter(): void {
+    const cancel = this.#timers.after(END_MS, () => this.#child.kill('SIGKILL'));
+    this.#child.once('exit', cancel);
   }
 
   #hear(word: SerialWord): void {

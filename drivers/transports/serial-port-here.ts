@@ -33,6 +33,14 @@ export async function openPortHere(
   return port;
 }
 
+/** Closes a port, and has the system throw away what it has not sent. */
+export function abandonPortHere(port: SerialPort): void {
+  if (!port.isOpen) return;
+  port.flush(() => {
+    if (port.isOpen) port.close(() => undefined);
+  });
+}
+
 /**
  * Closes a port whose line was hung up: an adapter that was unplugged. The library hears of it only where it happens to be
  * waiting for bytes; in the midst of a read it takes the end for an empty read, and reads on for ever.

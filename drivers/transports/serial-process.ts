@@ -30,6 +30,10 @@ try {
     say({ type: 'closed', message: error?.message ?? null });
     words.end(() => process.exit(0));
   });
+  // Given up: what the system has not sent yet is not to leave.
+  process.on('SIGUSR2', () => {
+    port.flush(() => process.exit(1));
+  });
   say({ type: 'open' });
   const splitter = createMessageSplitter((message) => {
     port.write(message, (error) => {

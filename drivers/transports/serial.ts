@@ -1,11 +1,12 @@
 import { isMainThread } from 'node:worker_threads';
+import { SerialPort } from 'serialport';
 import { createCobsFraming } from '../../protocols/mea-link/framing.js';
 import type { Transport } from '../../protocols/mea-link/link.js';
 import { formatLinkAddress } from '../../protocols/mea-link/link-address.js';
 import { createSerialLink, type SerialLinkOptions, type SerialPortLike } from '../../protocols/mea-link/serial-link.js';
 import type { Timers } from '../../protocols/timers.js';
-import { openPortInProcess } from './serial-in-process.js';
-import { openPortHere } from './serial-port-here.js';
+import { openPortInProcess, PortInProcess } from './serial-in-process.js';
+import { abandonPortHere, openPortHere } from './serial-port-here.js';
 
 export type SerialTransportOptions = Pick<SerialLinkOptions, 'timers' | 'bufferBytes' | 'flushMs' | 'writeTimeoutMs'>;
 
@@ -36,5 +37,12 @@ export function openSerialPort(
   place: { readonly path: string; readonly baud: number },
   options: { readonly timers: Timers; readonly signal: AbortSignal },
 ): Promise<SerialPortLike> {
-  return isMainThread ? openPortHere(place, options) : openPortInProcess(place, options.signal);
+  return isMainThread ? openPortHere(place, options) : openPortInProcess(place, options);
+}
+
+/** Lets go of a port at once, and of all that was given to it and has not left yet, as far as the system can be told so. */
+export function abandonSerialPort(port: SerialPortLike): void {
+  if (port instanceof PortInProcess) port.abandon();
+  else if (port instanceof SerialPort) abandonPortHere(port);
+  else if (port.isOpen) port.close(() => undefined);
 }

@@ -13,6 +13,7 @@ import {
   type TtlBoxCommand,
   type TtlBoxReply,
 } from '../../protocols/ttl-box/lines.js';
+import { toError } from '../mea-link/command-channel.js';
 import { AwaitedReplies } from '../parts/awaited-replies.js';
 import { openDevicePort, type DevicePort, type OpenPort } from '../parts/device-port.js';
 import type { StimulatorEvent, TriggerBox } from '../parts/stimulator.js';
@@ -89,7 +90,11 @@ class TtlBox implements TriggerBox {
   }
 
   async close(): Promise<void> {
-    if (this.#link.isOpen) await this.#link.allLow().catch(() => undefined);
+    if (this.#link.isOpen) {
+      await this.#link.allLow().catch((error: unknown) => {
+        this.#link.warn(`That the lines of the TTL box are low is not known: ${toError(error).message}`);
+      });
+    }
     await this.#link.close();
   }
 }
@@ -150,24 +155,31 @@ class TtlBoxLink {
     const mask = toMask(lines);
     if (this.#hasBarked) throw this.#notNow('its watchdog has dropped all lines', 'switch all off first');
     if (this.#pendingOffs > 0) throw this.#notNow('it is being switched off', 'wait for the end of that');
+    // of one that was not sent no answer is waited for
+    const unsent = new AbortController();
     const answer = this.#replies.next({
       match: (reply) =>
         (reply.type === 'raised' || reply.type === 'refused') && reply.mask === mask ? reply : undefined,
       withinMs: REPLY_MS,
       what: `The answer of the TTL box to lines ${lines.join(', ')}`,
       where: this.#options.port,
+      signal: unsent.signal,
     });
     answer.then(
       (reply) => {
-        if (reply.type === 'refused')
-          this.#warn(`The TTL box did not raise lines ${lines.join(', ')}: ${reply.reason}`);
+        if (reply.type === 'refused') this.warn(`The TTL box did not raise lines ${lines.join(', ')}: ${reply.reason}`);
       },
       (error: unknown) => {
         // what became of the link is said by itself
-        if (isMeaError(error, 'deadline')) this.#warn(error.message);
+        if (isMeaError(error, 'deadline')) this.warn(error.message);
       },
     );
-    await this.#tell({ type: 'pulse', lines, widthUs });
+    try {
+      await this.#port?.trigger(toAsciiBytes(encodeTtlBox({ type: 'pulse', lines, widthUs })), 'pulse');
+    } catch (error) {
+      unsent.abort(error);
+      throw error;
+    }
   }
 
   async allLow(signal?: AbortSignal): Promise<void> {
@@ -197,7 +209,7 @@ class TtlBoxLink {
       const message = 'The watchdog of the TTL box has dropped all lines: it raises none before all are switched off';
       this.#events.next({ type: 'failed', message });
     } else if (reply.type === 'not-understood') {
-      this.#warn('The TTL box did not understand a line: bytes may be lost on the way');
+      this.warn('The TTL box did not understand a line: bytes may be lost on the way');
     }
   }
 
@@ -254,7 +266,7 @@ class TtlBoxLink {
     return new MeaError('refused', { what: 'The TTL box raises no lines', got, where: this.#options.port, remedy });
   }
 
-  #warn(message: string): void {
+  warn(message: string): void {
     this.#events.next({ type: 'warning', message });
   }
 }

@@ -12,6 +12,8 @@ export class FacadePort extends EventEmitter implements SerialPortLike {
   readonly #facade: SerialFacade;
   #isOpen = true;
   #isBlocked = false;
+  /** What the line was given while it took nothing. */
+  #held: (() => void)[] = [];
 
   constructor(facade: SerialFacade, pieceBytes = 64) {
     super();
@@ -26,18 +28,22 @@ export class FacadePort extends EventEmitter implements SerialPortLike {
   }
 
   write(bytes: Uint8Array, done: (error: Error | null | undefined) => void): boolean {
-    if (this.#isBlocked) return false;
     const copy = bytes.slice();
-    this.written.push(copy);
-    queueMicrotask(() => {
-      if (this.#isOpen) this.#facade.receive(copy);
-      done(this.#isOpen ? null : new Error('Port is not open'));
-    });
-    return true;
+    const take = (): void => {
+      this.written.push(copy);
+      queueMicrotask(() => {
+        if (this.#isOpen) this.#facade.receive(copy);
+        done(this.#isOpen ? null : new Error('Port is not open'));
+      });
+    };
+    if (this.#isBlocked) this.#held.push(take);
+    else take();
+    return !this.#isBlocked;
   }
 
   close(done: (error: Error | null) => void): void {
     this.#isOpen = false;
+    this.#held = [];
     queueMicrotask(() => {
       this.emit('close', null);
       done(null);
@@ -53,6 +59,12 @@ export class FacadePort extends EventEmitter implements SerialPortLike {
   /** From now on the line takes nothing, and says nothing of it. */
   block(): void {
     this.#isBlocked = true;
+  }
+
+  /** The line moves again: what it was given meanwhile leaves, where the port is still open. */
+  unblock(): void {
+    this.#isBlocked = false;
+    for (const take of this.#held.splice(0)) take();
   }
 
   #hand(piece: Uint8Array): void {
