@@ -11,6 +11,8 @@ import { fromWireError } from '../../protocols/wire-error.js';
 import { frameMessage, serialWord, type SerialWord } from './serial-words.js';
 
 const PROGRAM = new URL('./serial-process.js', import.meta.url);
+/** How long the process may take to start and to open its port, which may be locked for a moment from before. */
+const OPEN_MS = 10_000;
 /** How long the process may take to free its port, before it is killed. */
 const END_MS = 800;
 
@@ -73,7 +75,8 @@ export class PortInProcess extends EventEmitter implements SerialPortLike {
     child.on('error', (error) => {
       this.#end(error.message);
     });
-    child.on('exit', (code, signal) => {
+    // Not its exit: what it has said may still come after that.
+    child.on('close', (code, signal) => {
       this.#end(code === 0 ? null : `the process of the port ended with ${signal ?? `code ${code}`}`);
     });
   }
@@ -82,14 +85,26 @@ export class PortInProcess extends EventEmitter implements SerialPortLike {
     return this.#isOpen;
   }
 
+  /** @throws MeaError `link` when it cannot be opened, `deadline` when the process says nothing; the signal's reason */
   untilOpen(signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       const onAbort = (): void => {
-        this.#onOpen = undefined;
-        reject(abortReason(signal));
+        this.#onOpen?.(abortReason(signal));
       };
+      const cancel = this.#timers.after(OPEN_MS, () => {
+        this.#onOpen?.(
+          new MeaError('deadline', {
+            what: `The process of the serial port has said nothing for ${OPEN_MS} ms`,
+            where: this.#path,
+            remedy:
+              'is this machine overloaded, or does the driver of the adapter hang? unplug it, plug it in, try again',
+          }),
+        );
+      });
       signal.addEventListener('abort', onAbort, { once: true });
       this.#onOpen = (error) => {
+        this.#onOpen = undefined;
+        cancel();
         signal.removeEventListener('abort', onAbort);
         if (error === undefined) resolve();
         else reject(error);
@@ -109,7 +124,7 @@ export class PortInProcess extends EventEmitter implements SerialPortLike {
     return true;
   }
 
-  /** Called back when the port is free again. */
+  /** Called back when the port is free again; a process that does not free it is killed. */
   close(done: (error: Error | null) => void): void {
     if (this.#hasEnded) {
       queueMicrotask(() => {
@@ -118,10 +133,11 @@ export class PortInProcess extends EventEmitter implements SerialPortLike {
       return;
     }
     this.#isOpen = false;
-    this.#child.once('exit', () => {
+    this.#child.once('close', () => {
       done(null);
     });
     this.#input.end();
+    this.#killAfter();
   }
 
   /** Lets go of the port at once: the system is told to throw away what has not left, and the process ends. */
@@ -135,7 +151,7 @@ export class PortInProcess extends EventEmitter implements SerialPortLike {
   /** Ends the process where it does not end by itself. */
   #killAfter(): void {
     const cancel = this.#timers.after(END_MS, () => this.#child.kill('SIGKILL'));
-    this.#child.once('exit', cancel);
+    this.#child.once('close', cancel);
   }
 
   #hear(word: SerialWord): void {
@@ -165,7 +181,12 @@ export class PortInProcess extends EventEmitter implements SerialPortLike {
     this.#isOpen = false;
     const error = reason === null ? null : new Error(reason);
     this.#onOpen?.(
-      new MeaError('link', { what: 'The port cannot be opened', got: reason ?? 'its end', where: this.#path }),
+      new MeaError('link', {
+        what: 'The serial port cannot be opened',
+        got: reason ?? 'the end of its process',
+        where: this.#path,
+        remedy: 'try again; should it end once more, see what the program has said before on its standard error',
+      }),
     );
     for (const done of this.#writes.splice(0)) done(error ?? new Error('the port was closed'));
     this.emit('close', error);

@@ -1,6 +1,6 @@
 import { SerialPort } from 'serialport';
 import { abortReason } from '../../protocols/mea-link/link-options.js';
-import { isPortLocked, toSerialError } from '../../protocols/mea-link/serial-link.js';
+import { isPortLocked, toSerialError, type SerialPortLike } from '../../protocols/mea-link/serial-link.js';
 import type { Timers } from '../../protocols/timers.js';
 import { pause } from '../mea-link/bounded-wait.js';
 
@@ -34,11 +34,13 @@ export async function openPortHere(
 }
 
 /** Closes a port, and has the system throw away what it has not sent. */
-export function abandonPortHere(port: SerialPort): void {
+export function abandonPortHere(port: SerialPortLike): void {
   if (!port.isOpen) return;
-  port.flush(() => {
+  const close = (): void => {
     if (port.isOpen) port.close(() => undefined);
-  });
+  };
+  if (port instanceof SerialPort) port.flush(close);
+  else close();
 }
 
 /**

@@ -1,6 +1,7 @@
 // The program of a process that owns a serial port for a thread of another; `openPortInProcess` starts it. It ends when its
 // input does, so that a port never outlives the program that asked for it.
 import { createWriteStream } from 'node:fs';
+import type { SerialPort } from 'serialport';
 import { toWireError } from '../../protocols/wire-error.js';
 import { systemTimers } from '../system-timers.js';
 import { openPortHere } from './serial-port-here.js';
@@ -17,11 +18,26 @@ function say(word: SerialWord): void {
   words.write(`${JSON.stringify(word)}\n`);
 }
 
+const ended = new AbortController();
+const opened: { port?: SerialPort } = {};
+const splitter = createMessageSplitter((message) => {
+  opened.port?.write(message, (error) => {
+    say({ type: 'wrote', message: error?.message ?? null });
+  });
+});
+// From the beginning: nobody may be there any more before the port is open.
+process.stdin.on('data', (bytes: Uint8Array) => {
+  splitter.push(bytes);
+});
+process.stdin.on('end', () => {
+  ended.abort();
+  if (opened.port?.isOpen === true) opened.port.close(() => process.exit(0));
+  else process.exit(0);
+});
+
 try {
-  const port = await openPortHere(
-    { path, baud: Number(baud) },
-    { timers: systemTimers(), signal: new AbortController().signal },
-  );
+  const port = await openPortHere({ path, baud: Number(baud) }, { timers: systemTimers(), signal: ended.signal });
+  opened.port = port;
   port.on('data', (bytes: Uint8Array) => process.stdout.write(bytes));
   port.on('error', (error: Error) => {
     say({ type: 'error', message: error.message });
@@ -35,18 +51,6 @@ try {
     port.flush(() => process.exit(1));
   });
   say({ type: 'open' });
-  const splitter = createMessageSplitter((message) => {
-    port.write(message, (error) => {
-      say({ type: 'wrote', message: error?.message ?? null });
-    });
-  });
-  process.stdin.on('data', (bytes: Uint8Array) => {
-    splitter.push(bytes);
-  });
-  process.stdin.on('end', () => {
-    if (port.isOpen) port.close(() => process.exit(0));
-    else process.exit(0);
-  });
 } catch (error) {
   say({ type: 'failed', error: toWireError(error) });
   words.end(() => process.exit(1));

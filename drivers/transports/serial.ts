@@ -1,5 +1,4 @@
 import { isMainThread } from 'node:worker_threads';
-import { SerialPort } from 'serialport';
 import { createCobsFraming } from '../../protocols/mea-link/framing.js';
 import type { Transport } from '../../protocols/mea-link/link.js';
 import { formatLinkAddress } from '../../protocols/mea-link/link-address.js';
@@ -43,6 +42,5 @@ export function openSerialPort(
 /** Lets go of a port at once, and of all that was given to it and has not left yet, as far as the system can be told so. */
 export function abandonSerialPort(port: SerialPortLike): void {
   if (port instanceof PortInProcess) port.abandon();
-  else if (port instanceof SerialPort) abandonPortHere(port);
-  else if (port.isOpen) port.close(() => undefined);
+  else abandonPortHere(port);
 }
