@@ -8,6 +8,8 @@ import { createWideProfile } from './wide-profile.js';
 /** A stimulator on its facade. */
 export interface StimulatorBench {
   readonly stimulator: Stimulator;
+  /** Where triggers need an acquisition that runs, and programming none. */
+  readonly acquisition?: { readonly start: () => Promise<void>; readonly stop: () => Promise<void> };
   /** The pulse that groups are programmed with; one that the device makes exactly. */
   readonly phases: readonly PulsePhase[];
   readonly sampleRateHz: number;
@@ -49,7 +51,9 @@ export function describeStimulatorContract(name: string, open: () => Promise<Sti
     });
 
     test('lets nothing out when it is triggered before it is programmed', async () => {
-      await withBench(async ({ stimulator, runFor, delivered }) => {
+      await withBench(async (bench) => {
+        const { stimulator, runFor, delivered } = bench;
+        await acquire(bench);
         await settle(stimulator.fire([0]).catch(assertMeaError), runFor);
         await runFor(100);
         expect(currents(delivered())).toEqual([]);
@@ -59,12 +63,14 @@ export function describeStimulatorContract(name: string, open: () => Promise<Sti
     test('tries its triggers before it is programmed, lets nothing out by that, and refuses it afterwards', async () => {
       await withBench(async (bench) => {
         const { stimulator, runFor, delivered } = bench;
+        await acquire(bench);
         for (const group of stimulator.description.groups.keys()) {
           await settle(stimulator.tryTrigger(group), runFor);
           await runFor(100);
         }
         expect(currents(delivered())).toEqual([]);
-        await settle(stimulator.program(programsOf(bench)), runFor);
+        await program(bench);
+        await acquire(bench);
         await settle(expectRefused(stimulator.tryTrigger(0)), runFor);
         await runFor(100);
         expect(currents(delivered())).toEqual([]);
@@ -74,7 +80,8 @@ export function describeStimulatorContract(name: string, open: () => Promise<Sti
     test('gives each group its pulses, exactly as they were checked', async () => {
       await withBench(async (bench) => {
         const { stimulator, runFor, delivered, phases } = bench;
-        await settle(stimulator.program(programsOf(bench)), runFor);
+        await program(bench);
+        await acquire(bench);
         for (const [group, { electrodes }] of stimulator.description.groups.entries()) {
           const before = delivered().length;
           await settle(stimulator.fire([group]), runFor);
@@ -90,7 +97,8 @@ export function describeStimulatorContract(name: string, open: () => Promise<Sti
       await withBench(async (bench) => {
         const { stimulator, runFor, delivered } = bench;
         const { groups, maxTogether } = stimulator.description;
-        await settle(stimulator.program(programsOf(bench)), runFor);
+        await program(bench);
+        await acquire(bench);
         const together = groups.slice(0, maxTogether).map((_, group) => group);
         await settle(stimulator.fire(together), runFor);
         await runFor(100);
@@ -112,18 +120,58 @@ export function describeStimulatorContract(name: string, open: () => Promise<Sti
         await settle(expectRefused(programForged(stimulator, programs)), runFor);
         if (programs.length > 1) await settle(expectRefused(stimulator.program([...programs].reverse())), runFor);
         await settle(expectRefused(stimulator.program(programs.slice(1))), runFor);
+        await acquire(bench);
         await settle(stimulator.fire([0]).catch(assertMeaError), runFor);
         await runFor(100);
         expect(currents(delivered())).toEqual([]);
       });
     });
 
-    test('lets nothing out after all was switched off, until it is programmed again', async () => {
+    test.each(['sure', 'hold'] as const)(
+      'lets nothing out after all was switched off (%s), until it is programmed again',
+      async (how) => {
+        await withBench(async (bench) => {
+          const { stimulator, runFor, delivered } = bench;
+          await program(bench);
+          await acquire(bench);
+          await settle(stimulator.allOff({ how }), runFor);
+          await rest(bench);
+          await acquire(bench);
+          await settle(expectRefused(stimulator.fire([0])), runFor);
+          await runFor(100);
+          expect(currents(delivered())).toEqual([]);
+          await program(bench);
+          await acquire(bench);
+          await settle(stimulator.fire([0]), runFor);
+          await runFor(100);
+          expect(currents(delivered()).length).toBe(stimulator.description.groups[0]!.electrodes.length);
+        });
+      },
+    );
+
+    test('lets its triggers be tried again once all was switched off for sure', async () => {
       await withBench(async (bench) => {
         const { stimulator, runFor, delivered } = bench;
-        await settle(stimulator.program(programsOf(bench)), runFor);
+        await program(bench);
+        await acquire(bench);
         await settle(stimulator.allOff(), runFor);
-        await settle(stimulator.fire([0]).catch(assertMeaError), runFor);
+        await rest(bench);
+        await acquire(bench);
+        await settle(stimulator.tryTrigger(0), runFor);
+        await runFor(100);
+        expect(currents(delivered())).toEqual([]);
+      });
+    });
+
+    test('is not programmed when it is switched off meanwhile', async () => {
+      await withBench(async (bench) => {
+        const { stimulator, runFor, delivered } = bench;
+        const programming = stimulator.program(programsOf(bench));
+        programming.catch(() => undefined);
+        await settle(stimulator.allOff(), runFor);
+        await settle(expectRefused(programming), runFor);
+        await acquire(bench);
+        await settle(expectRefused(stimulator.fire([0])), runFor);
         await runFor(100);
         expect(currents(delivered())).toEqual([]);
       });
@@ -132,7 +180,8 @@ export function describeStimulatorContract(name: string, open: () => Promise<Sti
     test('is closed twice, and fires nothing then', async () => {
       await withBench(async (bench) => {
         const { stimulator, runFor, delivered } = bench;
-        await settle(stimulator.program(programsOf(bench)), runFor);
+        await program(bench);
+        await acquire(bench);
         await settle(stimulator.close(), runFor);
         await settle(stimulator.close(), runFor);
         await settle(expectRefused(stimulator.fire([0])), runFor);
@@ -155,6 +204,20 @@ function programsOf({ stimulator, phases, sampleRateHz }: StimulatorBench): read
     if (verdict.type === 'accepted') return verdict.pattern;
     throw new Error(JSON.stringify(verdict.refusals));
   });
+}
+
+async function program(bench: StimulatorBench): Promise<void> {
+  await rest(bench);
+  await settle(bench.stimulator.program(programsOf(bench)), bench.runFor);
+}
+
+/** The acquisition runs, where there is one. */
+async function acquire({ acquisition, runFor }: StimulatorBench): Promise<void> {
+  if (acquisition !== undefined) await settle(acquisition.start(), runFor);
+}
+
+async function rest({ acquisition, runFor }: StimulatorBench): Promise<void> {
+  if (acquisition !== undefined) await settle(acquisition.stop(), runFor);
 }
 
 /** What a plain JavaScript caller could do. */
