@@ -130,15 +130,19 @@ export class CombinedDevice implements RigDevice {
     this.#state = 'running';
   }
 
-  /** The recorder is stopped also where stimulation is not known to be off; that is thrown after it. */
+  /**
+   * Nothing more is triggered; then the recorder is stopped, for some devices are switched off for certain only by that; then all
+   * is switched off. The recorder is stopped whatever becomes of the rest, which is thrown after it.
+   */
   async stop(signal?: AbortSignal): Promise<AcquisitionEndResult> {
-    let notOff: unknown;
-    await this.disarm().catch((error: unknown) => {
-      notOff = error;
+    await this.#stimulation.hold('command', 'disarmed').catch((error: unknown) => {
+      this.#lane.warn(toError(error).message);
     });
-    const result = await this.#stopRecorder(signal);
-    if (notOff !== undefined) throw toError(notOff);
-    return result;
+    try {
+      return await this.#stopRecorder(signal);
+    } finally {
+      await this.disarm();
+    }
   }
 
   async #stopRecorder(signal: AbortSignal | undefined): Promise<AcquisitionEndResult> {

@@ -276,6 +276,23 @@ describe('switching off', () => {
     expect(bench.offs()).toBe(1);
   });
 
+  test('a stop holds at once, lets the recorder end, and switches off for certain', async () => {
+    const bench = await openCombinedBench();
+    await bench.runFor(100);
+    const stopped = bench.device.stop();
+    expect(bench.world.hows).toEqual(['hold']);
+    await bench.runFor(10);
+    await stopped;
+    expect(bench.world.hows).toEqual(['hold', 'sure']);
+    bench.world.offFailures = 3;
+    await bench.device.start();
+    await expect(bench.device.abort()).rejects.toThrow(/not known to be off/u);
+    // The end of the acquisition tries, and then the stop does.
+    bench.world.offFailures = 6;
+    await expect(bench.device.stop()).rejects.toThrow(/not known to be off/u);
+    expect(bench.of('stream-ended')).toHaveLength(2);
+  });
+
   test('one that fails is tried again, and told', async () => {
     const bench = await openCombinedBench();
     await bench.runFor(100);

@@ -376,15 +376,21 @@ export class CombinedStimulation {
 
   /** Resolves when all is known to be off, also by a switching off that was under way. */
   async disarm(cause: ArmingCause, reason: DropReason, { always = false } = {}): Promise<void> {
+    if (this.#isArmed || always) await this.#endArming(cause, reason, 'sure');
+    else await this.#switch?.ensureOff();
+  }
+
+  /** The same, but a device that can be switched off only when it no longer acquires is not off yet: `disarm` is to follow. */
+  async hold(cause: ArmingCause, reason: DropReason): Promise<void> {
+    if (this.#isArmed) await this.#endArming(cause, reason, 'hold');
+  }
+
+  async #endArming(cause: ArmingCause, reason: DropReason, how: 'sure' | 'hold'): Promise<void> {
     const wasArmed = this.#isArmed;
     this.#isArmed = false;
     this.#mainLoop.end();
-    if (!wasArmed && !always) {
-      await this.#switch?.ensureOff();
-      return;
-    }
     // Sent before anything is told, so that no listener stands before it.
-    const off = this.#switch?.off();
+    const off = how === 'sure' ? this.#switch?.off() : this.#switch?.hold();
     this.#offs += 1;
     // Programs may be lost by it: to be armed again it has to be configured.
     this.#profileHash = undefined;

@@ -83,6 +83,17 @@ export class StimulationSwitch {
     return this.#off;
   }
 
+  /**
+   * Lets nothing more be triggered from here, at once, where the device has to go on acquiring for a moment. It is not off by
+   * that: `ensureOff` has to follow.
+   */
+  async hold(): Promise<void> {
+    this.#offs += 1;
+    this.#isKnownOff = false;
+    this.#programming?.stop.abort(switchedOffMeanwhile());
+    await (this.#off ?? this.#stimulator.allOff({ how: 'hold' }));
+  }
+
   /** Waits for a switching off that is under way, and tries once more where none has succeeded. */
   async ensureOff(): Promise<void> {
     if (this.#off !== undefined) await this.#off.catch(() => undefined);

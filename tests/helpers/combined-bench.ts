@@ -5,7 +5,7 @@ import type { DeviceEvent } from '../../drivers/mea-link/device-event.js';
 import { CombinedDevice } from '../../drivers/parts/combined-device.js';
 import type { CombinedDeviceOptions, DeliverySight } from '../../drivers/parts/combined-options.js';
 import type { Recorder, RecorderEvent } from '../../drivers/parts/recorder.js';
-import type { Stimulator, StimulatorEvent } from '../../drivers/parts/stimulator.js';
+import type { OffOptions, Stimulator, StimulatorEvent } from '../../drivers/parts/stimulator.js';
 import { MeaError } from '../../protocols/errors.js';
 import { createStimHistory } from '../../protocols/stimulation/gate-history.js';
 import { checkStimulus, type CheckedPattern, type CheckedStimCommand } from '../../protocols/stimulation/gate.js';
@@ -115,7 +115,7 @@ export async function openCombinedBench(options: CombinedBenchOptions = {}): Pro
     program: (patterns) => world.program(patterns),
     fire: (groups) => world.fire(groups),
     tryTrigger: () => Promise.resolve(),
-    allOff: () => world.allOff(),
+    allOff: (how) => world.allOff(how),
     close: () => world.note('stimulator'),
   };
   const acceptsNoWatchdog = 'acceptsNoWatchdog' in options ? options.acceptsNoWatchdog : 'Test stimulator';
@@ -192,6 +192,7 @@ export class FakeLab {
   readonly fired: (readonly number[])[] = [];
   readonly closed: Record<string, boolean> = {};
   offs = 0;
+  readonly hows: OffOptions['how'][] = [];
   nextSample = 0;
   /** What a trigger is answered with instead of firing. */
   refuses: Error | undefined;
@@ -257,8 +258,9 @@ export class FakeLab {
     return Promise.resolve();
   }
 
-  async allOff(): Promise<void> {
+  async allOff({ how }: OffOptions = { how: 'sure' }): Promise<void> {
     this.offs += 1;
+    this.hows.push(how);
     await this.#wait(this.offMs);
     if (this.offFailures === 0) return;
     this.offFailures -= 1;

@@ -342,12 +342,13 @@ async function runTrials(
     ...toSourceOptions({ experiment, rig, profile: toSafetyProfile(rig, 0) }),
     pulse: toTrialPulse(rig),
   });
+  // One may leave a little before its plan, which the first of all could not through MEA-Link.
   const first = source.nextSample();
   const requests = patterns.map((inputs, k) => ({
     session: Math.floor(k / TRIALS_PER_SESSION),
     trial: k % TRIALS_PER_SESSION,
     inputs,
-    atSample: sampleIndex(samples === undefined ? first + k * RATE : samples[k]! - bench.origin()),
+    atSample: sampleIndex(samples === undefined ? first + (k + 1) * RATE : samples[k]! - bench.origin()),
   }));
   const done: TrialRun['trials'][number][] = [];
   for await (const { deliveredSample, delivery, counts } of source.run(requests, new AbortController().signal)) {
