@@ -10,6 +10,7 @@ const REAL_TIME = [
   'check-serial',
   'combined-rigs',
   'dead-man',
+  'devices-off',
   'docker-compose',
   'emergency-stop',
   'external-policy',

@@ -8,9 +8,9 @@ import { packageFolder } from '../../src/cli/package-info.js';
 import { waitUntil } from './wait-until.js';
 
 /** Compiled: `npm test` builds before the tests. */
-const SCRIPT = join(packageFolder(), 'dist/tests/programs/armed-controller.js');
+const PROGRAMS = join(packageFolder(), 'dist/tests/programs');
 
-/** A running `armed-controller.ts`. */
+/** A running program that controls a device. */
 export interface ControllerProcess {
   /** What it told, as text, oldest first. */
   readonly told: readonly string[];
@@ -22,10 +22,11 @@ export interface ControllerProcess {
   end(): Promise<void>;
 }
 
-/** Starts a controller of the device at an address. */
-export function startController(address: string): ControllerProcess {
-  if (!existsSync(SCRIPT)) throw new Error(`${SCRIPT} is not there: build first, as npm test does`);
-  const child = spawn(process.execPath, [SCRIPT, address], { stdio: ['pipe', 'pipe', 'inherit'] });
+/** Starts a controller of the device at an address. @param program its file among the programs */
+export function startController(address: string, program = 'armed-controller'): ControllerProcess {
+  const script = join(PROGRAMS, `${program}.js`);
+  if (!existsSync(script)) throw new Error(`${script} is not there: build first, as npm test does`);
+  const child = spawn(process.execPath, [script, address], { stdio: ['pipe', 'pipe', 'inherit'] });
   const ended = once(child, 'exit');
   const told: string[] = [];
   createInterface({ input: child.stdout }).on('line', (line) => told.push(line));

@@ -235,7 +235,7 @@ function electrodesOf(pulses: readonly Pulse[]): readonly number[] {
 }
 
 /** Line n of a box is wired to digital input n, line 16 + n to analog input n. */
-function raise(facade: RhxFacade, lines: readonly number[]): void {
+export function raise(facade: RhxFacade, lines: readonly number[]): void {
   facade.raiseLines({
     digital: lines.filter((line) => line <= 16),
     analog: lines.filter((line) => line > 16).map((line) => line - 16),
@@ -243,7 +243,7 @@ function raise(facade: RhxFacade, lines: readonly number[]): void {
 }
 
 /** A Pulse Pal, its outputs that begin in one cycle told together. */
-function joinedOutputs(onOutputs: (outputs: readonly number[]) => void): PulsePalFacade {
+export function joinedOutputs(onOutputs: (outputs: readonly number[]) => void): PulsePalFacade {
   let waiting: number[] = [];
   return new PulsePalFacade({
     onPulse: ({ output }) => {
@@ -259,7 +259,10 @@ function joinedOutputs(onOutputs: (outputs: readonly number[]) => void): PulsePa
   });
 }
 
-async function serve(facade: SerialFacade): Promise<{ readonly path: string; readonly close: () => Promise<void> }> {
+/** Serves a serial facade at one end of a line. @returns the other */
+export async function serve(
+  facade: SerialFacade,
+): Promise<{ readonly path: string; readonly close: () => Promise<void> }> {
   const pair = await openPtyPair();
   const served = await serveFacade(facade, pair.devicePath);
   return {
@@ -271,7 +274,8 @@ async function serve(facade: SerialFacade): Promise<{ readonly path: string; rea
   };
 }
 
-function pace(facade: { readonly sampleRateHz: number; advance(frames: number): void }): () => Promise<void> {
+/** Lets a facade's time go with the wall's. @returns ends that */
+export function pace(facade: { readonly sampleRateHz: number; advance(frames: number): void }): () => Promise<void> {
   const ended = new AbortController();
   const paced = paceDevice(facade, { driftPpm: 30, signal: ended.signal });
   return async () => {
