@@ -127,6 +127,9 @@ describeWithDebianTool('a rig of devices of other makers', socat, () => {
           const groups = groupsOf(file);
           expect(stdout.match(/load-\S+ +passed/gu)).toHaveLength(groups.length);
           expect(left.map(({ electrodes }) => electrodes)).toEqual(groups);
+          expect(stdout.includes('-20, 20 uA measured on electrode 27, -20, 20 uA asked')).toBe(
+            rig === 'open-ephys-stimjim',
+          );
         });
       },
     );
@@ -177,6 +180,20 @@ describeWithDebianTool('a rig of devices of other makers', socat, () => {
       expect(info.stdout).toMatch(/64 (channels|electrodes)/u);
       expect(left).toEqual([]);
     });
+  });
+
+  it('finds a load that takes less current than was asked for', { retry: RETRY }, async () => {
+    const lab = await openOpenEphysLab('open-ephys-stimjim', { share: 0.5 });
+    try {
+      const rigFile = join(root, 'worn.yaml');
+      writeFileSync(rigFile, stringify(lab.rig));
+      const [, serial] = /give --load (\S+)/u.exec((await meactl('check', rigFile)).stdout) ?? [];
+      const { code, stdout } = await meactl('check', rigFile, '--load', serial!);
+      expect(stdout).toMatch(/load-output-1 +FAILED.*got -10, 10 uA measured on electrode 27, expected -20, 20 uA/u);
+      expect(code).toBe(1);
+    } finally {
+      await lab.close();
+    }
   });
 
   it('gives no pulse into a load that is named wrongly', { retry: RETRY }, async () => {

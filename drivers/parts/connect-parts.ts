@@ -143,6 +143,7 @@ function withBox(stimulator: Stimulator, box: TriggerBox | undefined): Stimulato
   return {
     description: stimulator.description,
     events$: merge(stimulator.events$, box.events$),
+    ...(stimulator.measured$ !== undefined && { measured$: stimulator.measured$ }),
     program: (patterns, signal) => stimulator.program(patterns, signal),
     fire: (groups) => stimulator.fire(groups),
     tryTrigger: (group) => stimulator.tryTrigger(group),

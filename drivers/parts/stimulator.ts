@@ -34,6 +34,13 @@ export interface OffOptions {
   readonly how: 'sure' | 'hold';
 }
 
+/** What a device has measured itself while it gave a pulse; an observation of its own, not of the recorder. */
+export interface MeasuredPulse {
+  readonly electrode: number;
+  /** NaN where it measured nothing. */
+  readonly phases: readonly { readonly askedUa: number; readonly measuredUa: number }[];
+}
+
 /**
  * A connected device that stimulates, whatever it speaks. Connecting one has turned off all that its last user left
  * switched on, and read that back. It takes nothing but what the safety gate let pass. Methods throw MeaError: `refused`
@@ -42,6 +49,8 @@ export interface OffOptions {
 export interface Stimulator {
   readonly description: StimulatorDescription;
   readonly events$: Observable<StimulatorEvent>;
+  /** Hot; absent where it measures nothing. */
+  readonly measured$?: Observable<MeasuredPulse>;
   /**
    * Programs the pulses of every group, one pattern for each in the order of `groups`, and reads them back where the
    * device lets itself be read. The device must not be acquiring where its protocol wants that. Nothing fires by it.

@@ -1,4 +1,4 @@
-import { Subject, type Observable } from 'rxjs';
+import { mergeMap, Subject, type Observable } from 'rxjs';
 import { MeaError } from '../../protocols/errors.js';
 import type { StimulationCapabilities } from '../../protocols/mea-link/messages.js';
 import type { CheckedPattern } from '../../protocols/stimulation/gate.js';
@@ -7,7 +7,13 @@ import type { StimJimTrain } from '../../protocols/stimjim/commands.js';
 import type { StimJimReply } from '../../protocols/stimjim/replies.js';
 import { toError } from '../mea-link/command-channel.js';
 import { assertGroups, isProgrammed, notProgrammed, outputsOf, pulseOfGroup } from '../parts/group-pulse.js';
-import type { Stimulator, StimulatorDescription, StimulatorEvent, StimulusGroup } from '../parts/stimulator.js';
+import type {
+  MeasuredPulse,
+  Stimulator,
+  StimulatorDescription,
+  StimulatorEvent,
+  StimulusGroup,
+} from '../parts/stimulator.js';
 import { STIMJIM_CAPABILITIES } from './capabilities.js';
 import { DeliveryWatch, type StimJimDelivery } from './delivery-watch.js';
 import { toHarmlessTrain, toPulseTrain, type OutputPhases } from './pulse-train.js';
@@ -22,6 +28,7 @@ export interface StimJimOptions extends StimJimAddress {
 export interface StimJim extends Stimulator {
   /** Hot. */
   readonly deliveries$: Observable<StimJimDelivery>;
+  readonly measured$: Observable<MeasuredPulse>;
 }
 
 /** Trains that are used: the first ones are those that trigger inputs are most often tied to. */
@@ -51,6 +58,9 @@ class StimJimDevice implements StimJim {
   readonly #deliveries = new Subject<StimJimDelivery>();
   readonly events$: Observable<StimulatorEvent> = this.#events.asObservable();
   readonly deliveries$: Observable<StimJimDelivery> = this.#deliveries.asObservable();
+  readonly measured$: Observable<MeasuredPulse> = this.#deliveries.pipe(
+    mergeMap(({ outputs, stages }) => outputs.map((output) => this.#toMeasured(output, stages))),
+  );
   /** By the groups that it fires, `0`, `1` or `0,1`; empty when nothing is programmed. */
   #trains: ReadonlyMap<string, StimJimTrain> = new Map();
   /** All its trains were overwritten by connecting; not so while or after anything is programmed, before all is off. */
@@ -192,6 +202,18 @@ class StimJimDevice implements StimJim {
       const reason = error instanceof Error ? error.message : String(error);
       this.#events.next({ type: 'warning', message: `The outputs of the StimJim stay grounded: ${reason}` });
     }
+  }
+
+  #toMeasured(output: number, stages: StimJimDelivery['stages']): MeasuredPulse {
+    const group = this.#options.groups[this.#outputs.indexOf(output)];
+    const place = output - 1;
+    return {
+      electrode: group?.electrodes[0] ?? Number.NaN,
+      phases: stages.map(({ asked, measured }) => ({
+        askedUa: asked.amplitudes[place] ?? Number.NaN,
+        measuredUa: measured[place] ?? Number.NaN,
+      })),
+    };
   }
 
   #toTrain(n: number, choice: readonly number[], pulses: readonly (readonly PulsePhase[] | null)[]): StimJimTrain {

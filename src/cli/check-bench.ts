@@ -1,4 +1,4 @@
-import { filter, firstValueFrom, map, timeout, type Subscription } from 'rxjs';
+import { filter, firstValueFrom, map, timeout, type Observable, type Subscription } from 'rxjs';
 import type { ConnectedParts } from '../../drivers/parts/connect-parts.js';
 import type { RecorderEvent } from '../../drivers/parts/recorder.js';
 import { createClockRelation, type ClockRelation } from '../../protocols/clock-relation.js';
@@ -62,12 +62,19 @@ export class CheckBench {
 
   /** The first event of a kind within a second of asking; undefined where none comes. */
   untilSeen<T>(pick: (event: RecorderEvent) => T | undefined): Promise<T | undefined> {
-    const picked$ = this.parts.recorder.events$.pipe(
-      map(pick),
-      filter((value) => value !== undefined),
-      timeout({ first: SEEN_MS }),
+    return this.first(
+      this.parts.recorder.events$.pipe(
+        map(pick),
+        filter((value) => value !== undefined),
+      ),
     );
-    return firstValueFrom(picked$, { defaultValue: undefined }).catch(() => undefined);
+  }
+
+  /** What comes first within a second of asking; undefined where nothing does. */
+  first<T>(values$: Observable<T>): Promise<T | undefined> {
+    return firstValueFrom(values$.pipe(timeout({ first: SEEN_MS })), { defaultValue: undefined }).catch(
+      () => undefined,
+    );
   }
 
   async close(): Promise<void> {

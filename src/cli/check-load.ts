@@ -3,13 +3,16 @@ import { ArtefactWatch } from '../../drivers/parts/artefact-watch.js';
 import type { DeliverySight } from '../../drivers/parts/combined-options.js';
 import { checkGroups } from '../../drivers/parts/group-programs.js';
 import type { RecorderEvent } from '../../drivers/parts/recorder.js';
-import type { Stimulator } from '../../drivers/parts/stimulator.js';
+import type { MeasuredPulse, Stimulator } from '../../drivers/parts/stimulator.js';
 import { hertz } from '../../protocols/units.js';
 import { systemClock } from '../clock.js';
 import { toCombinedAddress } from '../closed-loop/device-address.js';
 import { toSafetyProfile, type Rig } from '../closed-loop/rig.js';
 import type { CheckBench, CheckStep } from './check-bench.js';
 
+/** So near to what was asked a measured current is; devices tell whole microamperes. */
+const CURRENT_TOLERANCE = 0.1;
+const ROUNDING_UA = 1;
 /** Nothing else of an artefact is told for so long, in ms. */
 const ARTEFACT_MS = 10;
 
@@ -69,11 +72,26 @@ interface AskedPulse {
 async function expectPulse(bench: CheckBench, { stimulator, sight, index }: AskedPulse): Promise<string> {
   const wanted = [...stimulator.description.groups[index]!.electrodes].sort((a, b) => a - b);
   const seen = bench.untilSeen(pickSight(bench, sight, wanted));
+  const measured = stimulator.measured$ === undefined ? undefined : bench.first(stimulator.measured$);
   await stimulator.fire([index]);
   const found = await seen;
   if (found === undefined) throw new CheckFailed('nothing was seen', `electrodes ${wanted.join(', ')}`);
   if ('wrong' in found) throw new CheckFailed(found.wrong, found.wanted);
-  return found.found;
+  if (measured === undefined) return `${found.found}; the device measures no current`;
+  return `${found.found}; ${judgeMeasured(await measured)}`;
+}
+
+/** @returns what was measured @throws CheckFailed where it is not what was asked */
+function judgeMeasured(pulse: MeasuredPulse | undefined): string {
+  if (pulse === undefined) throw new CheckFailed('no report of the current', 'one by the device');
+  const { electrode, phases } = pulse;
+  const asked = `${phases.map(({ askedUa }) => askedUa).join(', ')} uA`;
+  const text = `${phases.map(({ measuredUa }) => measuredUa).join(', ')} uA measured on electrode ${electrode}`;
+  const isSame = phases.every(
+    ({ askedUa, measuredUa }) => Math.abs(measuredUa - askedUa) <= CURRENT_TOLERANCE * Math.abs(askedUa) + ROUNDING_UA,
+  );
+  if (!isSame) throw new CheckFailed(text, asked);
+  return `${text}, ${asked} asked`;
 }
 
 type Found = { readonly found: string } | { readonly wrong: string; readonly wanted: string };

@@ -105,8 +105,11 @@ export async function openRhxLab(name: 'intan-rhx-24' | 'intan-rhx-pulse-pal'): 
   };
 }
 
-/** Open Ephys beside a stimulator of two outputs. */
-export async function openOpenEphysLab(name: 'open-ephys-stimjim' | 'open-ephys-pulse-pal'): Promise<Lab> {
+/** Open Ephys beside a stimulator of two outputs. @param share of the asked current that a StimJim gives */
+export async function openOpenEphysLab(
+  name: 'open-ephys-stimjim' | 'open-ephys-pulse-pal',
+  { share = 1 }: { readonly share?: number } = {},
+): Promise<Lab> {
   const electrodes = [27, 36];
   const left: { sample: number; electrodes: readonly number[] }[] = [];
   const culture = createCulture(electrodes);
@@ -131,6 +134,7 @@ export async function openOpenEphysLab(name: 'open-ephys-stimjim' | 'open-ephys-
   const device =
     name === 'open-ephys-stimjim'
       ? new StimJimFacade({
+          deliveredShare: share,
           onPulse: ({ output, stages }) => {
             deliver({
               electrode: electrodes[output - 1]!,
