@@ -497,6 +497,23 @@ describe('a stimulator of RHX', () => {
     },
   );
 
+  it('is off, and its board does not run, where that is asked while the board starts', async () => {
+    const { bench, pattern } = await openStimulating();
+    const { rhx, facade, events } = bench;
+    await rhx.stimulator!.program([pattern]);
+    const starting = expect(rhx.recorder.start()).rejects.toThrow(/stopped meanwhile|switched off/);
+    await rhx.stimulator!.allOff();
+    await starting;
+    expect(facade.mode).toBe('Stop');
+    expect(facade.listArmed()).toEqual([]);
+    await rhx.recorder.stop();
+    expect(typesOf(events).filter((type) => type !== 'warning')).toEqual([]);
+    await rhx.recorder.start();
+    await bench.advance(256);
+    await rhx.recorder.stop();
+    expect(typesOf(events).filter((type) => type !== 'warning')).toEqual(['started', 'ended']);
+  });
+
   it('says so where it cannot be switched off', async () => {
     const { bench, pattern } = await openStimulating();
     const { rhx, facade, advance } = bench;

@@ -21,6 +21,8 @@ interface Job {
   /** Run modes that the answer holds; the last is its end. */
   readonly endMarks: number;
   readonly onWritten?: () => void;
+  /** Resolves when the next batch may be written, where there is no answer to wait for. */
+  readonly untilRead?: () => Promise<void>;
   /** When it is not to be written any more. */
   readonly staleAtMs: number;
   readonly resolve: (replies: readonly RhxReply[]) => void;
@@ -107,9 +109,12 @@ export class RhxConsole {
     });
   }
 
-  /** Starts the board: RHX answers nothing within that batch until the board has stopped. */
-  async startBoard(): Promise<void> {
-    await this.#enqueue([{ type: 'set', item: 'RunMode', value: 'Run' }], { endMarks: 0 });
+  /**
+   * Starts the board. RHX answers nothing within what it reads together with that until the board has stopped, not even to a
+   * stop: so nothing is sent before `untilRead` resolves, however urgent.
+   */
+  async startBoard(untilRead: () => Promise<void> = () => Promise.resolve()): Promise<void> {
+    await this.#enqueue([{ type: 'set', item: 'RunMode', value: 'Run' }], { endMarks: 0, untilRead });
   }
 
   /** Refuses what waits, and lets go of the connection. */
@@ -125,13 +130,13 @@ export class RhxConsole {
       readonly urgent?: boolean;
       readonly onWritten?: () => void;
       readonly staleAtMs?: number;
+      readonly untilRead?: () => Promise<void>;
     },
   ): Promise<readonly RhxReply[]> {
     return new Promise((resolve, reject) => {
       if (this.#goneBecause !== undefined) throw this.#goneError(this.#goneBecause);
-      const { endMarks, urgent = false, onWritten, staleAtMs = Infinity } = options;
-      const text = encodeRhxCommands(commands);
-      const job: Job = { text, endMarks, staleAtMs, resolve, reject, ...(onWritten !== undefined && { onWritten }) };
+      const { urgent = false, staleAtMs = Infinity, ...others } = options;
+      const job: Job = { ...others, text: encodeRhxCommands(commands), staleAtMs, resolve, reject };
       if (urgent) this.#dropWaiting();
       this.#queue.push(job);
       this.#next();
@@ -157,7 +162,11 @@ export class RhxConsole {
     this.#active = job;
     this.#socket.write(job.text, 'latin1', () => {
       job.onWritten?.();
-      if (job.endMarks === 0 && this.#active === job) this.#finish().resolve([]);
+      if (job.untilRead === undefined) return;
+      const end = (): void => {
+        if (this.#active === job) this.#finish().resolve([]);
+      };
+      job.untilRead().then(end, end);
     });
     this.#cancelDeadline = this.#options.timers.after(this.#options.answerMs, () => {
       this.#expire(job);

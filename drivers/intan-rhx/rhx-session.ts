@@ -30,6 +30,7 @@ export class RhxSession {
   readonly #ended = new AbortController();
   #holders = 0;
   #newestStop: Promise<void> | undefined;
+  #stops = 0;
 
   constructor(console: RhxConsole, options: CheckedRhxOptions) {
     this.console = console;
@@ -93,14 +94,15 @@ export class RhxSession {
    * stopped: nothing may follow before the command was read, which shows in the first block, or in time.
    *
    * @param hasBegun resolves with the first block
-   * @throws MeaError `refused` where the board does not start, `deadline`
+   * @throws MeaError `refused` where the board does not start, or is stopped meanwhile, `deadline`
    */
   async start(hasBegun: Promise<void>, signal?: AbortSignal): Promise<void> {
     const { timers, deadlines } = this.options;
-    await this.console.startBoard();
-    await Promise.race([hasBegun, pause(timers, deadlines.startMs, this.#ended.signal)]);
+    const stops = this.#stops;
+    await this.console.startBoard(() => Promise.race([hasBegun, pause(timers, deadlines.startMs, this.#ended.signal)]));
     await this.#until('The start of the board', signal, async () => {
       const [refusal] = await this.console.ask([]);
+      if (this.#stops !== stops) throw refused('set runmode run;', 'it was stopped meanwhile');
       if (refusal !== undefined) throw refused('set runmode run;', describeReply(refusal));
       return this.console.mode === 'Run';
     });
@@ -119,6 +121,7 @@ export class RhxSession {
   }
 
   async #stop(options: { readonly urgent?: boolean }): Promise<void> {
+    this.#stops += 1;
     const replies = await this.console.ask([{ type: 'set', item: 'RunMode', value: 'Stop' }], options);
     const refusal = replies.find((reply) => reply.type === 'error' && reply.error.reason !== 'must-be-running');
     if (refusal !== undefined) throw refused('set runmode stop;', describeReply(refusal));
