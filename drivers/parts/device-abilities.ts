@@ -3,6 +3,15 @@ import type { DeviceAbility } from './device-ability.js';
 const OBSERVED = { scheduling: 'immediate', delivery: 'observed', watchdogMs: null } as const;
 const ONE_PULSE = 'the one pulse that was triggered last';
 
+/** The largest of two runs of eight offs each, on two cores at a load of 6 to 8; see docs/devices/README.md. */
+const OFF = {
+  keys: { lastCurrentMs: 33, knownMs: 178 },
+  ttlBox: { lastCurrentMs: 1, knownMs: 41 },
+  pulsePalBox: { lastCurrentMs: 0, knownMs: 119 },
+  pulsePal: { lastCurrentMs: 4, knownMs: 54 },
+  stimJim: { lastCurrentMs: 8, knownMs: 30 },
+} as const;
+
 /** Every device that there is a driver for, alone or in the combinations that a rig file can name. */
 export const DEVICE_ABILITIES: readonly DeviceAbility[] = [
   {
@@ -15,6 +24,7 @@ export const DEVICE_ABILITIES: readonly DeviceAbility[] = [
       delivery: 'acknowledged',
       watchdogMs: 100,
       afterDeath: 'those within the watchdog',
+      off: null,
     },
     measuresImpedance: true,
   },
@@ -27,27 +37,56 @@ export const DEVICE_ABILITIES: readonly DeviceAbility[] = [
       together: 1,
       togetherLimit: 'two keys are not pressed at the same moment',
       afterDeath: ONE_PULSE,
+      off: OFF.keys,
     },
     measuresImpedance: false,
   },
   {
     device: 'Intan RHX with a TTL box of 24 lines',
-    stimulation: { ...OBSERVED, groups: 24, electrodesPerGroup: null, together: null, afterDeath: ONE_PULSE },
+    stimulation: {
+      ...OBSERVED,
+      groups: 24,
+      electrodesPerGroup: null,
+      together: null,
+      afterDeath: ONE_PULSE,
+      off: OFF.ttlBox,
+    },
     measuresImpedance: false,
   },
   {
     device: 'Intan RHX with a Pulse Pal as TTL box',
-    stimulation: { ...OBSERVED, groups: 4, electrodesPerGroup: null, together: null, afterDeath: ONE_PULSE },
+    stimulation: {
+      ...OBSERVED,
+      groups: 4,
+      electrodesPerGroup: null,
+      together: null,
+      afterDeath: ONE_PULSE,
+      off: OFF.pulsePalBox,
+    },
     measuresImpedance: false,
   },
   {
     device: 'Open Ephys with a Pulse Pal and isolators',
-    stimulation: { ...OBSERVED, groups: 4, electrodesPerGroup: 1, together: null, afterDeath: ONE_PULSE },
+    stimulation: {
+      ...OBSERVED,
+      groups: 4,
+      electrodesPerGroup: 1,
+      together: null,
+      afterDeath: ONE_PULSE,
+      off: OFF.pulsePal,
+    },
     measuresImpedance: false,
   },
   {
     device: 'Open Ephys with a StimJim',
-    stimulation: { ...OBSERVED, groups: 2, electrodesPerGroup: 1, together: null, afterDeath: ONE_PULSE },
+    stimulation: {
+      ...OBSERVED,
+      groups: 2,
+      electrodesPerGroup: 1,
+      together: null,
+      afterDeath: ONE_PULSE,
+      off: OFF.stimJim,
+    },
     measuresImpedance: false,
   },
   { device: 'Open Ephys alone', stimulation: null, measuresImpedance: false },

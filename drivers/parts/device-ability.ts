@@ -19,6 +19,11 @@ export interface DeviceAbility {
     readonly watchdogMs: number | null;
     /** Pulses that may still leave after the controlling program has died. */
     readonly afterDeath: string;
+    /**
+     * Longest times from the call for off, seen on the emulated device by `npm run bench -- devices-off`: to the end of the last
+     * current, and until it was known that all is off. Null where that was not measured.
+     */
+    readonly off: { readonly lastCurrentMs: number; readonly knownMs: number } | null;
   } | null;
   readonly measuresImpedance: boolean;
 }

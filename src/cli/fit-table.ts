@@ -57,7 +57,7 @@ function groupLines(fits: FitRow['fits']): string[] {
 
 function describeAbility({ device, stimulation, measuresImpedance }: DeviceAbility): string {
   if (stimulation === null) return `${device}: records`;
-  const { groups, electrodesPerGroup, together, scheduling, delivery, watchdogMs, afterDeath } = stimulation;
+  const { groups, electrodesPerGroup, together, scheduling, delivery, watchdogMs, afterDeath, off } = stimulation;
   const facts = [
     groups === null
       ? 'every pattern of electrodes'
@@ -66,6 +66,11 @@ function describeAbility({ device, stimulation, measuresImpedance }: DeviceAbili
     scheduling === 'at-sample' ? 'at the sample that is asked for' : 'as soon as it is triggered',
     delivery === 'acknowledged' ? 'the device says what left' : 'a recorder sees what left',
     `after the death of the program may leave: ${afterDeath} (${watchdogMs === null ? 'no watchdog' : `watchdog ${watchdogMs} ms`})`,
+    ...(off === null
+      ? []
+      : [
+          `emulated: last current ${off.lastCurrentMs} ms after the call for off, known to be off after ${off.knownMs} ms`,
+        ]),
     measuresImpedance ? 'measures impedances' : 'impedances from a table',
   ];
   return `${device}: ${facts.join('; ')}`;
