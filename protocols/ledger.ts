@@ -94,6 +94,11 @@ export interface TrialRecord {
   readonly baseline?: BaselineRecord;
   /** First sample that went into the counts and the first after the last; absent where there were no samples. */
   readonly usedSamples?: readonly [number, number];
+  /**
+   * Samples of the responses that the choice of the pattern could look at: the first one and the first after the last, once for
+   * each clock of the device, in their order. Absent where it looked at none.
+   */
+  readonly decidedFrom?: readonly (readonly [number, number])[];
   /** Why the pattern is not the policy's own: an event of the trial, in its record so that no crash can part the two. */
   readonly fallback?: PolicyFallback;
   /** Provisional normalised response per ensemble, once calibrated. */
@@ -120,6 +125,7 @@ export interface TrialUncountedRecord {
   /** As in the record of a trial that counts. */
   readonly sources: string;
   readonly inputs: string;
+  readonly decidedFrom?: readonly (readonly [number, number])[];
   readonly fallback?: PolicyFallback;
   readonly atSample: number;
   readonly delivery: Delivery;

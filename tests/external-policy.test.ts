@@ -65,6 +65,12 @@ describe('an external policy over ZeroMQ', () => {
       const fallen = toldLines(out).filter((line) => line.includes('"fallback":{'));
       expect(fallen).toHaveLength(4);
       expect(fallen[0]).toContain('"fallback":{"cause":"bad-answer","detail":"inputs: 2 digits in place of 32"}');
+      // Every other trial but the first one was chosen from the responses before it.
+      const choices = readLedger(out).records.flatMap((record) => (record.type === 'trial' ? [record] : []));
+      const begin = choices[0]!.window[0];
+      expect(choices.map(({ decidedFrom }) => decidedFrom)).toEqual(
+        choices.map(({ trial }, i) => (i === 0 || trial === 3 ? undefined : [[begin, choices[i - 1]!.window[1]]])),
+      );
       expect((await runCli(['replay', out])).stdout).toMatch(/^no difference/);
       // Cut off after ten lines: what was recorded is taken, and the program is asked again for the others.
       const cut = join(root, 'scripted-cut');

@@ -56,6 +56,8 @@ describe('a run repeats exactly, and goes on as if it had not been stopped,', ()
   ])('under the policy of %s', async (name, keys) => {
     const folder = await run(name, keys);
     expect(toldLines(folder).length).toBeGreaterThan(40);
+    const choosing = toldLines(folder).filter((line) => line.includes('"decidedFrom":[['));
+    expect(choosing).toHaveLength(name === 'active' || name === 'chosen' ? 16 : 0);
     await expectExactReplay(folder);
     await expectSameWhenResumed(folder);
   });

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { activePolicy } from '../src/closed-loop/policies/active-policy.js';
 import { writeJournal, type TornRecord } from './helpers/recorded-journal.js';
 import { interruptionsOf, recordPart, toldLines } from './helpers/recorded-run.js';
 import { runCli, snapshotFolder, temporaryFolder } from './helpers/run-cli.js';
@@ -277,6 +278,36 @@ describe('a replay of a changed recording', () => {
     const { code, stdout } = await runCli(['replay', folder]);
     expect(code).toBe(1);
     expect(stdout).toMatch(/^first difference at session 3: errX\n {2}recorded: 0\.5\n {2}repeated: 0\.\d+\n$/);
+  });
+});
+
+describe('a replay of a run whose patterns were chosen by responses', () => {
+  const choices = smallExperiment({ mixing: 0.25, policy: { type: 'active', candidates: 4 } });
+  let chosen: readonly string[] = [];
+  beforeAll(async () => {
+    const policy = activePolicy(choices, { candidates: 4, states: 'drawn' });
+    chosen = (await runSmall(choices, { policy })).ledger.records.map((record) => JSON.stringify(record));
+    expect(chosen.filter((line) => line.includes('"decidedFrom":[['))).toHaveLength(16);
+  });
+
+  it('names a trial that says it was chosen from other samples, or no longer says from which', async () => {
+    const at = chosen.findLastIndex((line) => line.includes('"decidedFrom":'));
+    const told = /"decidedFrom":\[\[(\d+),(\d+)\]\],?/;
+    for (const [to, field] of [
+      ['"decidedFrom":[[1,$2]],', 'decidedFrom.0.0'],
+      ['"decidedFrom":[[$1,$2],[3,4]],', 'decidedFrom.1'],
+      ['', 'decidedFrom'],
+    ] as const) {
+      const { code, difference } = await replay(chosen.map((line, i) => (i === at ? line.replace(told, to) : line)));
+      expect([code, difference?.where, difference?.field]).toEqual([1, 'session 3, trial 7', field]);
+    }
+  });
+
+  it('repeats one of an older version that did not say it, also where a newer one went on', async () => {
+    const older = chosen.map((line) => line.replace(/"decidedFrom":\[\[\d+,\d+\]\],?/, ''));
+    expect(older).not.toEqual(chosen);
+    expect((await replay(older)).difference).toBeNull();
+    expect((await replay([...older.slice(0, 30), ...chosen.slice(30)])).difference).toBeNull();
   });
 });
 

@@ -28,18 +28,20 @@ export interface ComparingSink extends LedgerSink {
 
 /**
  * Compares a run with recorded records, bit for bit: numbers are equal when their shortest decimal forms are. Only the
- * provenance of the source may differ, since a replay must not pass for the run it repeats.
+ * provenance of the source may differ, since a replay must not pass for the run it repeats. What a choice looked at
+ * (`decidedFrom`) is compared from the first record on that tells it: older versions did not.
  *
  * @param recorded without interruptions; where they do not end with the experiment, what the run adds to them is ignored
  */
 export function createComparingSink(recorded: readonly LedgerRecord[]): ComparingSink {
   const isComplete = recorded.at(-1)?.type === 'experiment-ended';
+  const compareAt = compareWith(recorded);
   let index = 0;
   let difference: LedgerDifference | undefined;
   return {
     append(record) {
       if (isInterruption(record) || (!isComplete && index >= recorded.length)) return;
-      difference ??= compareRecords(index, recorded[index], record);
+      difference ??= compareAt(index, record);
       index++;
     },
     isRepeating: () => index < recorded.length,
@@ -48,7 +50,7 @@ export function createComparingSink(recorded: readonly LedgerRecord[]): Comparin
     difference: () => difference,
     compared: () => Math.min(index, recorded.length),
     finish(refusal) {
-      const missing = index < recorded.length ? compareRecords(index, recorded[index], undefined) : undefined;
+      const missing = index < recorded.length ? compareAt(index, undefined) : undefined;
       difference ??= missing && { ...missing, repeated: refusal ?? missing.repeated };
       return difference;
     },
@@ -66,6 +68,7 @@ export function createContinuingSink(
   sink: LedgerSink,
   onDifference: (difference: LedgerDifference) => never,
 ): LedgerSink {
+  const compareAt = compareWith(recorded);
   let index = 0;
   return {
     append(record) {
@@ -74,7 +77,7 @@ export function createContinuingSink(
         return;
       }
       if (isInterruption(record)) return;
-      const difference = compareRecords(index, recorded[index], record);
+      const difference = compareAt(index, record);
       if (difference !== undefined) onDifference(difference);
       index++;
     },
@@ -89,6 +92,22 @@ export function createContinuingSink(
       if (index >= recorded.length) sink.saveSourceState(state);
     },
   };
+}
+
+/** Compares a repeated record with the recorded one of its number. */
+function compareWith(recorded: readonly LedgerRecord[]) {
+  const told = recorded.findIndex((record) => 'decidedFrom' in record);
+  return (index: number, repeated: LedgerRecord | undefined): LedgerDifference | undefined => {
+    const isOlder = told === -1 || index < told;
+    return compareRecords(index, recorded[index], isOlder ? withoutDecision(repeated) : repeated);
+  };
+}
+
+/** A record as older versions, which did not tell what a choice looked at, wrote it. */
+function withoutDecision(record: LedgerRecord | undefined): LedgerRecord | undefined {
+  if (record?.type !== 'trial' && record?.type !== 'trial-uncounted') return record;
+  const { decidedFrom, ...older } = record;
+  return decidedFrom === undefined ? record : older;
 }
 
 function compareRecords(

@@ -4,6 +4,7 @@ import { openRandomStream } from '../../protocols/random.js';
 import type { ResponseTable } from '../../protocols/responses.js';
 import type { OnlineModel } from '../model/online-model.js';
 import type { Experiment } from './experiment.js';
+import type { LookedAt } from './seen-samples.js';
 
 /** What has happened before the trial that is to be decided. It belongs to the engine; a policy only reads it. */
 export interface TrialHistory {
@@ -17,6 +18,8 @@ export interface TrialHistory {
 export interface PatternDecision extends StimulusPattern {
   /** (trials) why a trial's pattern is another policy's; undefined where it is not. */
   readonly fallbacks?: readonly (PolicyFallback | undefined)[] | undefined;
+  /** The responses that it could look at; absent where it looked at none. */
+  readonly lookedAt?: LookedAt | undefined;
 }
 
 /**

@@ -18,7 +18,7 @@ import {
 import { virtualClock } from '../clock.js';
 import { fitCausal } from '../model/online-model.js';
 import { toDesign, type Experiment } from './experiment.js';
-import { mixedSourcePolicy } from './pattern-policy.js';
+import { mixedSourcePolicy, type PatternPolicy } from './pattern-policy.js';
 import { paceSource } from './paced-source.js';
 import { countedTrials, toRecordedRun } from './recorded-run.js';
 import { toRecordedTable } from './recorded-table.js';
@@ -418,6 +418,31 @@ describe('an answer that is not data', () => {
     ]);
     expect(countedTrials(ledger.records)).toHaveLength(32);
     expect(toLines(await replayOf(ledger.records))).toBe(toLines(ledger.records));
+  });
+
+  it('(a source whose clock began anew) is no part of what a choice by sessions looked at, but of one by all trials', async () => {
+    const lookingAt = (lookedAt: 'all' | 'sessions'): PatternPolicy => ({
+      name: 'looking',
+      nextTrials: (session, from) => {
+        const planned = mixedSourcePolicy(SMALL).nextTrials(session, from);
+        return { ...planned, trials: 1, lookedAt };
+      },
+    });
+    for (const lookedAt of ['all', 'sessions'] as const) {
+      const policy = lookingAt(lookedAt);
+      const { ledger } = await runSmall(SMALL, { source: awayAfter(19, -60), policy });
+      const trials = trialsOf(ledger.records);
+      expect(trials).toHaveLength(35);
+      const [begin, cut] = [trials[0]!.window[0], trials[15]!.window[1]];
+      const anew = trials[19]!.window[0];
+      expect(anew).toBeLessThan(trials[18]!.window[1]);
+      const before = lookedAt === 'all' ? [begin, trials[18]!.window[1]] : [begin, cut];
+      expect(trials[19]!.decidedFrom).toEqual([before]);
+      expect(trials.at(-1)!.decidedFrom).toEqual([
+        before,
+        [anew, lookedAt === 'all' ? trials.at(-2)!.window[1] : trials[26]!.window[1]],
+      ]);
+    }
   });
 
   it('(an end before the batch is over) stops the run after the trials that were answered', async () => {

@@ -44,6 +44,7 @@ import {
   type PlannedTrial,
   type TrialPlan,
 } from './trial-plan.js';
+import { createSeenSamples, type SampleSpans, type SeenSamples } from './seen-samples.js';
 import { assertAnswer, toTrialRecord } from './trial-record.js';
 import { forecastHere, toForecastInput, toForecastRecord, toScoreRecord, type Forecaster } from './publish-forecast.js';
 import { figuresOf, initialFiguresOf } from './session-figures.js';
@@ -175,6 +176,8 @@ interface RunState {
   readonly stopWatch: StopWatch | undefined;
   /** Why each trial that a fallback policy decided was not decided by the policy. */
   readonly causes: PolicyFallback['cause'][];
+  /** Samples of the responses that a policy may have looked at. */
+  readonly seen: SeenSamples;
   last: SessionEnded | undefined;
   /** On its way from the end of the initial sessions to the beginning of the next one. */
   pendingForecast: Promise<ForecastBand | undefined> | undefined;
@@ -189,6 +192,8 @@ interface PendingBatch {
   /** (trials, sources) */
   readonly sources: Uint8Array;
   readonly fallbacks: PatternDecision['fallbacks'];
+  /** Samples of the responses that they were decided from. */
+  readonly decidedFrom: SampleSpans | undefined;
   /** How often its first trial failed; 0 where the source ended the batch by itself. */
   readonly attempts: number;
   /** True where the source ended the last batch before them, and has to say why: the plan must have moved. */
@@ -247,6 +252,7 @@ function prepare({ experiment, source, clock }: ExperimentRun): RunState {
     emptyBatches: 0,
     stopWatch: createStopWatch(experiment.stop),
     causes: [],
+    seen: createSeenSamples(),
     last: undefined,
     pendingForecast: undefined,
     forecast: undefined,
@@ -287,6 +293,7 @@ function planNext(run: ExperimentRun, state: RunState, { session, trial }: Plann
 function restartSession(state: RunState, session: number): void {
   const { table, model } = state;
   restartOnlineSession(model);
+  state.seen.restartSession();
   const width = table.trialsPerSession * table.electrodeCount;
   const [first, end] = [session * table.trialsPerSession, (session + 1) * table.trialsPerSession];
   table.sources.fill(0, first * table.sourceCount, end * table.sourceCount);
@@ -301,11 +308,13 @@ interface Batch {
   /** (trials, sources) */
   readonly sources: Uint8Array;
   readonly fallbacks: PatternDecision['fallbacks'];
+  /** Samples of the responses that they were decided from. */
+  readonly decidedFrom: SampleSpans | undefined;
   /** How often its first trial failed already. */
   readonly attempts: number;
 }
 
-function nextBatch(state: RunState, { inputs, sources, fallbacks, attempts }: PendingBatch, at: PlannedTrial): Batch {
+function nextBatch(state: RunState, { inputs, ...pending }: PendingBatch, at: PlannedTrial): Batch {
   state.pending = undefined;
   const requests = inputs.map((pattern, i) => ({
     session: at.session,
@@ -313,7 +322,8 @@ function nextBatch(state: RunState, { inputs, sources, fallbacks, attempts }: Pe
     inputs: pattern,
     atSample: sampleOf(state.plan, at.trial + i),
   }));
-  return { requests, sources, fallbacks, attempts };
+  const { sources, fallbacks, decidedFrom, attempts } = pending;
+  return { requests, sources, fallbacks, decidedFrom, attempts };
 }
 
 async function decideBatch(run: ExperimentRun, state: RunState, at: PlannedTrial): Promise<PendingBatch> {
@@ -322,7 +332,9 @@ async function decideBatch(run: ExperimentRun, state: RunState, at: PlannedTrial
   const pattern = await policy.nextTrials(at.session, at.trial, state);
   const count = Math.min(pattern.trials, experiment.trials - at.trial, batchTrials ?? experiment.trials);
   const inputs = Array.from({ length: count }, (_, i) => pattern.inputs.slice(i * inputCount, (i + 1) * inputCount));
-  return { inputs, sources: pattern.sources, fallbacks: pattern.fallbacks, attempts: 0, hasEnded: false };
+  const { sources, fallbacks, lookedAt } = pattern;
+  const decidedFrom = lookedAt === undefined ? undefined : state.seen.spansOf(lookedAt);
+  return { inputs, sources, fallbacks, decidedFrom, attempts: 0, hasEnded: false };
 }
 
 async function* runBatch(run: ExperimentRun, state: RunState, batch: Batch): AsyncGenerator<ExperimentProgress> {
@@ -339,12 +351,13 @@ async function* runBatch(run: ExperimentRun, state: RunState, batch: Batch): Asy
     if (change !== undefined) ledger.append(change);
     const sources = batch.sources.subarray(index * experiment.sources, (index + 1) * experiment.sources);
     const fallback = batch.fallbacks?.[index];
+    const decidedFrom = fallback === undefined ? batch.decidedFrom : undefined;
     const reason = whyUncounted(request, response, source.description);
     if (reason !== undefined) {
       const attempt = index === 0 ? batch.attempts + 1 : 1;
       state.pending = tailOf(batch, { from: index, sources: experiment.sources, attempts: attempt });
       const { maxRepeats } = experiment;
-      noteUncounted(ledger, { request, sources, fallback, response, reason, attempt, maxRepeats });
+      noteUncounted(ledger, { request, sources, fallback, decidedFrom, response, reason, attempt, maxRepeats });
       return;
     }
     latency.startUpdate();
@@ -356,7 +369,8 @@ async function* runBatch(run: ExperimentRun, state: RunState, batch: Batch): Asy
     table.counts.set(response.counts, row * table.electrodeCount);
     if (response.blindFraction !== undefined) noteBlindness(table, row, response.blindFraction);
     if (fallback !== undefined) state.causes.push(fallback.cause);
-    ledger.append(toTrialRecord({ request, sources, response, estimate, fallback }));
+    ledger.append(toTrialRecord({ request, sources, response, estimate, fallback, decidedFrom }));
+    state.seen.addResponse(response);
     if (isResumable(source)) ledger.saveSourceState(source.saveState());
     index++;
     yield { session: request.session, trials: request.trial + 1, last: state.last };
@@ -377,13 +391,14 @@ function noteRearmings({ source, ledger }: ExperimentRun, { session, trial }: Pl
 }
 
 function tailOf(
-  { requests, sources, fallbacks }: Batch,
+  { requests, sources, fallbacks, decidedFrom }: Batch,
   { from, sources: width, attempts }: { readonly from: number; readonly sources: number; readonly attempts: number },
 ): PendingBatch {
   return {
     inputs: requests.slice(from).map(({ inputs }) => inputs),
     sources: sources.subarray(from * width),
     fallbacks: fallbacks?.slice(from),
+    decidedFrom,
     attempts,
     hasEnded: attempts === 0,
   };
@@ -403,6 +418,7 @@ async function finishSession(run: ExperimentRun, state: RunState, session: numbe
   const { model, latency } = state;
   latency.startUpdate();
   endOnlineSession(model);
+  state.seen.endSession();
   latency.endUpdate();
   if (session === experiment.initialSessions - 1) {
     appendCalibration(run, model, session);

@@ -96,7 +96,7 @@ function movingSource(): TrialSource & { pass: (samples: number) => void } {
   };
 }
 
-/** One trial at a time; before some, something happens while it is being decided. */
+/** One trial at a time, told of all responses; before some, something happens while it is being decided. */
 function slowPolicy(onDecide: (session: number, trial: number) => void): PatternPolicy {
   const planned = mixedSourcePolicy(SMALL);
   return {
@@ -105,7 +105,8 @@ function slowPolicy(onDecide: (session: number, trial: number) => void): Pattern
       await Promise.resolve();
       onDecide(session, from);
       const { sources, inputs } = planned.nextTrials(session, from);
-      return { trials: 1, sources: sources.slice(0, 2), inputs: inputs.slice(0, inputs.length / (8 - from)) };
+      const first = { sources: sources.slice(0, 2), inputs: inputs.slice(0, inputs.length / (8 - from)) };
+      return { trials: 1, ...first, lookedAt: 'all' };
     },
   };
 }

@@ -9,6 +9,7 @@ import type {
 import type { TrialRequest, TrialResponse, TrialSourceDescription } from '../../protocols/trial.js';
 import { sampleIndex, type SampleIndex } from '../../protocols/units.js';
 import { MAX_BLIND_SHARE } from '../model/electrode-choice.js';
+import type { SampleSpans } from './seen-samples.js';
 import { toDigits } from './trial-record.js';
 
 /** When the trials of a session are due; samples of the device's clock. */
@@ -110,7 +111,7 @@ export function whyUncounted(
  */
 export function noteUncounted(
   ledger: LedgerSink,
-  { request, sources, fallback, response, reason, attempt, maxRepeats }: UncountedTrial,
+  { request, sources, fallback, decidedFrom, response, reason, attempt, maxRepeats }: UncountedTrial,
 ): void {
   const { session, trial, atSample, inputs } = request;
   const { delivery, deliveredSample, window, doubt } = response;
@@ -128,6 +129,7 @@ export function noteUncounted(
     deliveredSample,
     window,
     ...(doubt !== undefined && { doubt }),
+    ...(decidedFrom !== undefined && { decidedFrom }),
     ...(fallback !== undefined && { fallback }),
   });
   if (attempt <= maxRepeats || isRepeated) return;
@@ -145,6 +147,7 @@ interface UncountedTrial {
   /** (sources) 0 or 1 */
   readonly sources: Uint8Array;
   readonly fallback: PolicyFallback | undefined;
+  readonly decidedFrom: SampleSpans | undefined;
   readonly response: TrialResponse;
   readonly reason: UncountedReason;
   readonly attempt: number;

@@ -3,6 +3,7 @@ import type { BaselineRecord, PolicyFallback, TrialRecord, TrialUncountedRecord 
 import type { BaselineCounts, TrialRequest, TrialResponse, TrialSourceDescription } from '../../protocols/trial.js';
 import { sampleIndex, type SampleIndex } from '../../protocols/units.js';
 import type { TrialEstimate } from '../model/online-model.js';
+import type { SampleSpans } from './seen-samples.js';
 
 /** A trial as it was asked for and answered. */
 export interface AnsweredTrial {
@@ -12,10 +13,18 @@ export interface AnsweredTrial {
   readonly response: TrialResponse;
   readonly estimate: TrialEstimate | undefined;
   readonly fallback: PolicyFallback | undefined;
+  readonly decidedFrom: SampleSpans | undefined;
 }
 
 /** The ledger's record of a trial that counts. */
-export function toTrialRecord({ request, sources, response, estimate, fallback }: AnsweredTrial): TrialRecord {
+export function toTrialRecord({
+  request,
+  sources,
+  response,
+  estimate,
+  fallback,
+  decidedFrom,
+}: AnsweredTrial): TrialRecord {
   return {
     type: 'trial',
     session: request.session,
@@ -30,6 +39,7 @@ export function toTrialRecord({ request, sources, response, estimate, fallback }
     ...(response.blindFraction !== undefined && { blindFraction: Array.from(response.blindFraction) }),
     ...(response.baseline !== undefined && { baseline: toBaselineRecord(response.baseline) }),
     ...(response.usedSamples !== undefined && { usedSamples: response.usedSamples }),
+    ...(decidedFrom !== undefined && { decidedFrom }),
     ...(fallback !== undefined && { fallback }),
     ...(estimate !== undefined && { x: Array.from(estimate.x), xp: Array.from(estimate.xp) }),
   };

@@ -20,6 +20,7 @@ const sourceDescription = z.object({
 });
 
 const fallback = z.exactOptional(z.object({ cause: z.enum(['deadline', 'bad-answer']), detail: z.string() }));
+const decidedFrom = z.exactOptional(z.array(z.tuple([index, index])).min(1));
 const delivery = z.enum(['delivered', 'nothing-as-asked', 'late', 'refused', 'missing']);
 
 const arming = z.object({
@@ -55,6 +56,7 @@ const trial = z.object({
     z.object({ window: z.tuple([index, index]), counts: spikeCounts, blindFraction: z.exactOptional(fractions) }),
   ),
   usedSamples: z.exactOptional(z.tuple([index, index])),
+  decidedFrom,
   fallback,
   x: z.exactOptional(numbers),
   xp: z.exactOptional(numbers),
@@ -101,6 +103,7 @@ export const ledgerRecordSchema = z.discriminatedUnion('type', [
     attempt: z.int().min(1),
     sources: digits,
     inputs: digits,
+    decidedFrom,
     fallback,
     reason: z.enum(['late', 'refused', 'missing', 'other-delivery', 'off-time', 'unseen', 'doubted']),
     atSample: index,

@@ -46,6 +46,16 @@ describe('the active policy', () => {
     expect(toLines(await trialsOf(ACTIVE, 7))).toBe(toLines(await trialsOf()));
   });
 
+  it('says from which samples it chose: those of the sessions that have ended, and of none in the initial sessions', async () => {
+    const trials = await trialsOf();
+    const [first] = trials[0]!.window;
+    const endOf = (session: number): number => trials.filter((trial) => trial.session === session).at(-1)!.window[1];
+    for (const { session, decidedFrom } of trials) {
+      expect(decidedFrom).toEqual(session < 2 ? undefined : [[first, endOf(session - 1)]]);
+    }
+    expect(trials.filter(({ decidedFrom }) => decidedFrom !== undefined)).toHaveLength(128);
+  });
+
   it('follows the responses: another culture is shown other patterns', async () => {
     const shown = async (parameters: string): Promise<string> =>
       (await trialsOf(smallExperiment({ ...SETTINGS, culture: { parameters } })))

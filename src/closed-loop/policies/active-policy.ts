@@ -38,7 +38,7 @@ export function activePolicy(experiment: Experiment, choice: ActiveChoice): Patt
       if (session < experiment.initialSessions || phi === undefined) return mixed.nextTrials(session, from);
       if (decided?.session !== session)
         decided = { session, pattern: chooseSession(experiment, choice, { session, model }) };
-      return sliceTrials(decided.pattern, from, experiment.trials);
+      return { ...sliceTrials(decided.pattern, from, experiment.trials), lookedAt: 'sessions' };
     },
   };
 }

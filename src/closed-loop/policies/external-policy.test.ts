@@ -70,6 +70,16 @@ describe('the external policy', () => {
     );
   });
 
+  it('says from which samples the program decided: all that it was told of, and none where the fallback did', async () => {
+    const program = scripted((asked) => (asked.trial === 2 ? [] : [good(asked)]));
+    const { ledger } = await runSmall(SMALL, { policy: program.policy });
+    const trials = trialsOf(ledger.records);
+    const [first] = trials[0]!.window;
+    expect(trials.map(({ decidedFrom }) => decidedFrom)).toEqual(
+      trials.map(({ trial }, i) => (i === 0 || trial === 2 ? undefined : [[first, trials[i - 1]!.window[1]]])),
+    );
+  });
+
   it('falls back when the deadline has passed, and takes no late answer for the next trial', async () => {
     // The answer to trial 2 comes with that to trial 3.
     const program = scripted((asked) => {
@@ -127,6 +137,7 @@ describe('the external policy', () => {
     const { ledger } = await runSmall(SMALL, { policy: program.policy });
     const again = await runSmall(SMALL, { policy: repeatRecorded(ledger.records, undefined) });
     expect(toLines(again.ledger.records)).toBe(toLines(ledger.records));
+    expect(trialsOf(again.ledger.records).filter(({ decidedFrom }) => decidedFrom !== undefined)).toHaveLength(27);
     const some = ledger.records.slice(0, 12);
     const next = scripted((asked) => [good(asked)]);
     const continued = await runSmall(SMALL, { policy: repeatRecorded(some, next.policy) });

@@ -116,7 +116,7 @@ function readAnswer(experiment: Experiment, { session, trial }: Question, text: 
   const inputs = toBits(data.inputs, experiment.sources * experiment.inputsPerBlock);
   if (typeof sources === 'string') return bad(`sources: ${sources}`);
   if (typeof inputs === 'string') return bad(`inputs: ${inputs}`);
-  return { type: 'pattern', pattern: { trials: 1, sources, inputs } };
+  return { type: 'pattern', pattern: { trials: 1, sources, inputs, lookedAt: 'all' } };
 }
 
 function parseJson(text: string): unknown {

@@ -1,6 +1,6 @@
 import { MeaError } from '../../../protocols/errors.js';
 import type { LedgerRecord, TrialRecord } from '../../../protocols/ledger.js';
-import type { PatternPolicy } from '../pattern-policy.js';
+import type { PatternDecision, PatternPolicy } from '../pattern-policy.js';
 
 /**
  * A policy that shows what was recorded, with the fallbacks that were, and after that asks another one. So a run whose
@@ -45,11 +45,12 @@ function listDecisions(records: readonly LedgerRecord[]): ReadonlyMap<string, Sh
 
 type ShownTrial = Pick<TrialRecord, 'sources' | 'inputs' | 'fallback'>;
 
-function toDecision({ sources, inputs, fallback }: ShownTrial) {
+function toDecision({ sources, inputs, fallback }: ShownTrial): PatternDecision {
   return {
     trials: 1,
     sources: Uint8Array.from(sources, Number),
     inputs: Uint8Array.from(inputs, Number),
-    ...(fallback !== undefined && { fallbacks: [fallback] }),
+    // What came from outside was told of every response.
+    ...(fallback === undefined ? { lookedAt: 'all' } : { fallbacks: [fallback] }),
   };
 }
