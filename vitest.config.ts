@@ -5,6 +5,7 @@ import { defineConfig } from 'vitest/config';
  * one file at a time, so that what they measure is not the rest of the suite.
  */
 const REAL_TIME = [
+  'another-boot',
   'bridge-example',
   'check-command',
   'check-serial',

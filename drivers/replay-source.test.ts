@@ -112,7 +112,15 @@ describe('a replayed source', () => {
 
   it('has no method beyond those of a source of trials, so that nothing can reach a device', () => {
     const source = createReplaySource(recordedTrials(8));
-    expect(Object.keys(source).sort()).toEqual(['close', 'description', 'detectorLevels', 'nextSample', 'rest', 'run']);
+    expect(Object.keys(source).sort()).toEqual([
+      'bootId',
+      'close',
+      'description',
+      'detectorLevels',
+      'nextSample',
+      'rest',
+      'run',
+    ]);
     expect(Object.getPrototypeOf(source)).toBe(Object.prototype);
     expect(isResumable(source)).toBe(false);
   });

@@ -1,9 +1,11 @@
 import { MeaError } from '../protocols/errors.js';
 import {
+  bootIdOf,
   isDetecting,
   isRearming,
   isResumable,
   isTimed,
+  type BootedSource,
   type DetectingSource,
   type DetectorLevels,
   type ResumableSource,
@@ -28,6 +30,9 @@ export interface RecordedTrials {
   readonly moved?: ReadonlyMap<number, SampleIndex>;
   /** First sample of each session that was begun. */
   readonly sessionSamples: readonly SampleIndex[];
+  /** (response) boot of the device by whose clock it was due, and (session) by whose clock a session began; undefined where unknown. */
+  readonly boots?: readonly (number | undefined)[];
+  readonly sessionBoots?: readonly (number | undefined)[];
   /** (session) what the detector went by, where the source detected. */
   readonly detectorLevels?: ReadonlyMap<number, DetectorLevels>;
 }
@@ -37,11 +42,13 @@ export interface RecordedTrials {
  * stimulate. Where the recording went on later than planned, or with another trial, a batch ends early, and `nextSample` says
  * when the next trial was due.
  */
-export function createReplaySource(recorded: RecordedTrials): DetectingSource {
+export function createReplaySource(recorded: RecordedTrials): DetectingSource & BootedSource {
   let next = 0;
   let session = 0;
   /** Sessions whose beginning has been told. */
   let told = 0;
+  /** As of the last sample that was told. */
+  let bootId: number | undefined;
   const isMoved = ({ session: s, trial, atSample }: TrialRequest): boolean => {
     const at = recorded.moved?.get(next);
     const response = recorded.responses[next];
@@ -54,11 +61,15 @@ export function createReplaySource(recorded: RecordedTrials): DetectingSource {
       const begins = recorded.sessionSamples[session];
       if (told <= session && begins !== undefined) {
         told = session + 1;
+        bootId = recorded.sessionBoots?.[session] ?? bootId;
         return begins;
       }
-      // Where nothing changed, no later than planned.
-      return recorded.moved?.get(next) ?? begins ?? sampleIndex(0);
+      bootId = recorded.boots?.[next] ?? bootId;
+      // Where nothing changed, no later than planned; by another clock that may be before the session began.
+      const latest = Math.min(begins ?? 0, recorded.due?.[next] ?? Infinity);
+      return recorded.moved?.get(next) ?? sampleIndex(latest);
     },
+    bootId: () => bootId,
     detectorLevels: () => recorded.detectorLevels?.get(session),
     async *run(requests: readonly TrialRequest[], signal: AbortSignal) {
       for (const request of requests) {
@@ -89,24 +100,31 @@ function recordedAnswer(recorded: RecordedTrials, index: number, request: TrialR
 
 /**
  * A source that first answers with what was recorded and then goes on with a live one, which must stand where the
- * recording ends: this is how an interrupted run resumes. Where the live one goes on at another sample than planned, a batch
- * ends early. It is resumable when the live one is.
+ * recording ends: this is how an interrupted run resumes. Where the live one goes on at another sample than planned, or by the clock
+ * of another boot, a batch ends early. It is resumable when the live one is.
  *
  * @param rests rests that the live source has behind it already
  */
-export function createContinuedSource(recorded: RecordedTrials, rests: number, live: TrialSource): TrialSource {
+export function createContinuedSource(recorded: RecordedTrials, rests: number, live: TrialSource): BootedSource {
   const replay = createReplaySource(recorded);
   let answered = 0;
   let rested = 0;
   let told = 0;
   let isLive = recorded.responses.length === 0;
-  const source: TrialSource = {
+  let bootId: number | undefined;
+  const nextOf = (next: TrialSource): SampleIndex => {
+    const sample = next.nextSample();
+    bootId = bootIdOf(next);
+    return sample;
+  };
+  const source: BootedSource = {
     description: live.description,
     nextSample() {
       const isBeginning = told <= rested && rested < recorded.sessionSamples.length;
       if (isBeginning) told = rested + 1;
-      return isBeginning || answered < recorded.responses.length ? replay.nextSample() : live.nextSample();
+      return isBeginning || answered < recorded.responses.length ? nextOf(replay) : nextOf(live);
     },
+    bootId: () => bootId,
     async *run(requests: readonly TrialRequest[], signal: AbortSignal) {
       const known = Math.min(requests.length, recorded.responses.length - answered);
       for await (const response of replay.run(requests.slice(0, known), signal)) {
@@ -117,7 +135,11 @@ export function createContinuedSource(recorded: RecordedTrials, rests: number, l
       if (next === undefined || answered < recorded.responses.length) return;
       if (!isLive) {
         isLive = true;
-        if (live.nextSample() !== next.atSample) return;
+        const planned = bootId;
+        const isSame = live.nextSample() === next.atSample;
+        const now = bootIdOf(live);
+        const isAnotherBoot = planned !== undefined && now !== undefined && planned !== now;
+        if (!isSame || isAnotherBoot) return;
       }
       yield* live.run(requests.slice(known), signal);
     },
@@ -137,7 +159,7 @@ export function createContinuedSource(recorded: RecordedTrials, rests: number, l
   const times = isTimed(live) ? { stageLatencies: () => live.stageLatencies() } : {};
   const rearmings = isRearming(live) ? { takeRearmings: () => live.takeRearmings() } : {};
   if (!isResumable(live)) return { ...source, ...levels, ...times, ...rearmings };
-  const resumable: ResumableSource = {
+  const resumable: ResumableSource & BootedSource = {
     ...source,
     ...levels,
     ...times,

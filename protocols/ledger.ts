@@ -12,6 +12,7 @@ export type LedgerRecord =
   | TrialUncountedRecord
   | RescheduledRecord
   | SessionRestartedRecord
+  | AnotherClockRecord
   | CalibratedRecord
   | EnsembleNotFoundRecord
   | DetectorLevelsRecord
@@ -153,8 +154,23 @@ export interface SessionRestartedRecord {
   readonly session: number;
   /** The trial before which the gap is. */
   readonly trial: number;
-  /** Absent where the device's clock began anew, and nobody knows. */
+  /** Absent where the device's clock is another one, and nobody knows. */
   readonly gapSamples?: number;
+}
+
+/**
+ * The device was booted anew: from here on samples are told by another clock, and how many lie between the two nobody knows.
+ * What it does to the session is in the record after it.
+ */
+export interface AnotherClockRecord {
+  readonly type: 'another-clock';
+  readonly session: number;
+  /** The first trial that was planned by the other clock. */
+  readonly trial: number;
+  /** Where it is due, by the other clock. */
+  readonly atSample: number;
+  readonly previousBootId: number;
+  readonly bootId: number;
 }
 
 /** Why the fallback policy had to decide a trial in place of an external one. */

@@ -156,6 +156,21 @@ export function isRearming(source: TrialSource): source is RearmingSource {
   return 'takeRearmings' in source;
 }
 
+/** A source that knows by which boot of its device samples are counted: another boot has another sample clock. */
+export interface BootedSource extends TrialSource {
+  /** The boot that the sample of the last `nextSample` belongs to; undefined where nobody knows. */
+  bootId(): number | undefined;
+}
+
+/** The boot of a source's device, as of its last `nextSample`; undefined where nobody knows. */
+export function bootIdOf(source: TrialSource): number | undefined {
+  return isBooted(source) ? source.bootId() : undefined;
+}
+
+function isBooted(source: TrialSource): source is BootedSource {
+  return 'bootId' in source;
+}
+
 /** A source that takes host times on its way from samples to stimuli. */
 export interface TimedSource extends TrialSource {
   /** By step, since the source was opened. */

@@ -38,10 +38,8 @@ export async function replaySamples(
   io: CliIo,
 ): Promise<SampleReplay> {
   const { session } = recording;
-  const found = new Map<number, Answer>();
-  const labels = new Map<number, Scheduled>();
+  const boots = new BootTrack();
   const levels = new LevelTrack();
-  const doubts = new DoubtBook();
   const lost = findLostSamples(recording);
   const spikes = createSpikeComparison(recording.spikes(), (sample) => lost.touches(sample, sample + 1));
   const replay = openSignalReplay(
@@ -55,10 +53,10 @@ export async function replaySamples(
         levels.add(next);
       },
       onDoubt: (doubt) => {
-        doubts.note(doubt);
+        boots.current.doubts.note(doubt);
       },
       onResponse: (response) => {
-        found.set(response.stimulusId, { response, levels: levels.at(response.usedSamples[0]) });
+        boots.current.found.set(response.stimulusId, { response, levels: levels.at(response.usedSamples[0]) });
       },
     },
   );
@@ -71,8 +69,8 @@ export async function replaySamples(
     for await (const item of playRecording(recording)) {
       io.signal.throwIfAborted();
       if (item.type === 'event') {
-        if (isScheduled(item.event)) labels.set(item.event.stimulusId, item.event);
-        if (isPlainEvent(item.event) && item.event.type === 'stimulus-delivered') doubts.note(item.event);
+        if (isScheduled(item.event)) boots.schedule(item.event);
+        if (isPlainEvent(item.event) && item.event.type === 'stimulus-delivered') boots.current.doubts.note(item.event);
         replay.event(item.event);
         continue;
       }
@@ -89,7 +87,7 @@ export async function replaySamples(
     progress.stop();
   }
   return {
-    ...putTogether(recorded, { found, labels, doubts, lost }),
+    ...putTogether(recorded, { scheduled: boots.scheduled, lost }),
     spikes: spikes.outcome(),
     seconds: frames / session.sampleRateHz,
   };
@@ -110,28 +108,50 @@ function isScheduled(event: object): event is Scheduled {
   return 'type' in event && event.type === 'stimulus-scheduled' && 'stimulusId' in event;
 }
 
-interface Findings {
-  readonly found: ReadonlyMap<number, Answer>;
-  readonly labels: ReadonlyMap<number, Scheduled>;
+/** What was found of the stimuli of one boot of the device, by their ids. */
+interface FoundInBoot {
+  readonly found: Map<number, Answer>;
   readonly doubts: DoubtBook;
+}
+
+/** A stimulus that was asked for, and where to look for what came of it. */
+interface AskedFor extends Scheduled {
+  readonly boot: FoundInBoot;
+}
+
+/** Keeps boots of the device apart: their stimuli are counted anew, and their samples as well. */
+class BootTrack {
+  current: FoundInBoot = { found: new Map(), doubts: new DoubtBook() };
+  /** In the order in which they were asked for. */
+  readonly scheduled: AskedFor[] = [];
+
+  schedule(stimulus: Scheduled): void {
+    const newest = this.scheduled.at(-1);
+    if (newest !== undefined && stimulus.stimulusId <= newest.stimulusId) {
+      this.current = { found: new Map(), doubts: new DoubtBook() };
+    }
+    this.scheduled.push({ ...stimulus, boot: this.current });
+  }
+}
+
+interface Findings {
+  readonly scheduled: readonly AskedFor[];
   readonly lost: LostSamples;
 }
 
 /** Puts what was found in the place of what was recorded, trial by trial. */
-function putTogether(
-  recorded: RecordedTrials,
-  { found, labels, doubts, lost }: Findings,
-): Pick<SampleReplay, 'trials' | 'unseen'> {
-  const ids = new Map([...labels].map(([id, { origin, sample }]) => [`${origin.label ?? ''}@${sample}`, id]));
+function putTogether(recorded: RecordedTrials, { scheduled, lost }: Findings): Pick<SampleReplay, 'trials' | 'unseen'> {
+  const stimulusOf = createLookup(scheduled);
   const detectorLevels = new Map(recorded.detectorLevels);
   let unseen = 0;
   const responses = recorded.responses.map((response, i): TrialResponse => {
     const { session, trial } = response;
     const due = recorded.due?.[i] ?? response.deliveredSample;
-    const id = ids.get(`session ${session}, trial ${trial}@${due}`);
+    const stimulus = stimulusOf(`session ${session}, trial ${trial}`, due);
     // The device did not take it: there is nothing to see.
-    if (id === undefined) return response;
-    const answer = found.get(id);
+    if (stimulus === undefined) return response;
+    const { boot, stimulusId } = stimulus;
+    const answer = boot.found.get(stimulusId);
     const used = response.usedSamples;
     if (answer === undefined || (used !== undefined && lost.touches(...used))) {
       unseen += 1;
@@ -141,10 +161,26 @@ function putTogether(
       return response;
     }
     if (answer.levels !== undefined && detectorLevels.has(session)) detectorLevels.set(session, answer.levels);
-    const doubt = doubts.of(id);
+    const doubt = boot.doubts.of(stimulusId);
     return { ...toTrialResponse(answer.response, { session, trial }), ...(doubt !== undefined && { doubt }) };
   });
   return { trials: { ...recorded, responses, detectorLevels }, unseen };
+}
+
+/** Finds stimuli one after the other: another boot may have one of the same trial at a sample of the same number. */
+function createLookup(scheduled: readonly AskedFor[]): (label: string, sample: number) => AskedFor | undefined {
+  const places = new Map<string, number[]>();
+  for (const [place, { origin, sample }] of scheduled.entries()) {
+    const key = `${origin.label ?? ''}@${sample}`;
+    places.set(key, [...(places.get(key) ?? []), place]);
+  }
+  let next = 0;
+  return (label, sample) => {
+    const place = places.get(`${label}@${sample}`)?.find((at) => at >= next);
+    if (place === undefined) return undefined;
+    next = place + 1;
+    return scheduled[place];
+  };
 }
 
 /** The newest two levels: of these, the newer may be of samples after a response. */

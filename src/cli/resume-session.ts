@@ -75,7 +75,7 @@ async function continueRun(
   if (ledger.tornBytes > 0) {
     io.stderr(`meactl: the last record was cut off (${ledger.tornBytes} bytes); its trial is carried out again\n`);
   }
-  const run = toRecordedRun(ledger.records, recorded.source);
+  const run = toRecordedRun(ledger.records, recorded.source, ledger.firstBootId);
   const losses = { count: 0 };
   const position = { trials: run.trials.responses.length, rests: run.rests };
   // Before the device: nothing is armed while a program is waited for, or when it does not come.

@@ -13,16 +13,24 @@ import { toFailedResponse, toTrialResponse } from './trial-record.js';
 
 /** A recorded run as replay and resume need it. */
 export interface RecordedRun {
-  /** Without interruptions. */
+  /** Without interruptions, and without changes of plan that nothing followed. */
   readonly records: readonly LedgerRecord[];
   readonly trials: RecordedTrials;
   /** Rests that were finished. */
   readonly rests: number;
 }
 
-/** Sorts a ledger's records into what a repetition needs. */
-export function toRecordedRun(records: readonly LedgerRecord[], description: TrialSourceDescription): RecordedRun {
-  const told = records.filter((record) => !isInterruption(record));
+/**
+ * Sorts a ledger's records into what a repetition needs.
+ *
+ * @param bootId of the device that it was begun on; a record of another clock tells of it too
+ */
+export function toRecordedRun(
+  records: readonly LedgerRecord[],
+  description: TrialSourceDescription,
+  bootId?: number,
+): RecordedRun {
+  const told = withoutUnfollowed(records).filter((record) => !isInterruption(record));
   const shown = told.filter((record) => record.type === 'trial' || record.type === 'trial-uncounted');
   return {
     records: told,
@@ -33,6 +41,7 @@ export function toRecordedRun(records: readonly LedgerRecord[], description: Tri
       ),
       due: shown.map(({ atSample }) => sampleIndex(atSample)),
       moved: findMoved(told),
+      ...findBoots(told, bootId),
       sessionSamples: told.flatMap((record) =>
         record.type === 'session-started' ? [sampleIndex(record.atSample)] : [],
       ),
@@ -46,13 +55,50 @@ export function toRecordedRun(records: readonly LedgerRecord[], description: Tri
   };
 }
 
+/**
+ * Leaves out what was told of a change of plan when the program died before anything came of it: who went on planned anew.
+ */
+function withoutUnfollowed(records: readonly LedgerRecord[]): readonly LedgerRecord[] {
+  const kept: LedgerRecord[] = [];
+  let changes: LedgerRecord[] = [];
+  for (const record of records) {
+    if (MOVES.has(record.type)) {
+      changes.push(record);
+      continue;
+    }
+    if (record.type !== 'resumed') kept.push(...changes);
+    changes = [];
+    kept.push(record);
+  }
+  return kept;
+}
+
+const MOVES: ReadonlySet<string> = new Set(['rescheduled', 'session-restarted', 'another-clock']);
+
+/** By which boot of the device sessions were begun and stimuli planned. */
+function findBoots(
+  records: readonly LedgerRecord[],
+  begunBy: number | undefined,
+): Required<Pick<RecordedTrials, 'sessionBoots' | 'boots'>> {
+  const first = records.find((record) => record.type === 'another-clock');
+  let bootId = first?.previousBootId ?? begunBy;
+  const sessionBoots: (number | undefined)[] = [];
+  const boots: (number | undefined)[] = [];
+  for (const record of records) {
+    if (record.type === 'another-clock') bootId = record.bootId;
+    if (record.type === 'session-started') sessionBoots.push(bootId);
+    if (record.type === 'trial' || record.type === 'trial-uncounted') boots.push(bootId);
+  }
+  return { sessionBoots, boots };
+}
+
 /** (response) the sample of the trials before which the plan changed. */
 function findMoved(records: readonly LedgerRecord[]): ReadonlyMap<number, SampleIndex> {
   const moved = new Map<number, SampleIndex>();
   let responses = 0;
   let isMoved = false;
   for (const record of records) {
-    if (record.type === 'rescheduled' || record.type === 'session-restarted') isMoved = true;
+    if (MOVES.has(record.type)) isMoved = true;
     if (record.type !== 'trial' && record.type !== 'trial-uncounted') continue;
     if (isMoved) moved.set(responses, sampleIndex(record.atSample));
     isMoved = false;

@@ -10,6 +10,7 @@ import {
 } from '../../protocols/ledger.js';
 import { assertResponseTable, firstSessions, type ResponseTable } from '../../protocols/responses.js';
 import {
+  bootIdOf,
   isDetecting,
   isRearming,
   isResumable,
@@ -39,6 +40,7 @@ import {
   alignPlan,
   noteUncounted,
   sampleOf,
+  takeBoot,
   takePlanChange,
   whyUncounted,
   type PlannedTrial,
@@ -126,7 +128,7 @@ export async function* runExperiment(
   for (let session = 0; session < experiment.sessions; session++) {
     await publishForecast(run, state);
     if (isAborted(run, session, 0)) return undefined;
-    state.plan.firstSample = source.nextSample();
+    beginPlan(run, state, session);
     ledger.append({ type: 'session-started', session, atSample: state.plan.firstSample });
     let trial = 0;
     while (trial < experiment.trials) {
@@ -247,7 +249,12 @@ function prepare({ experiment, source, clock }: ExperimentRun): RunState {
       stimulatedElectrodes,
     },
     latency: createLatencyMeter(clock),
-    plan: { periodSamples: Math.round(experiment.trialPeriodS * sampleRateHz), firstSample: 0, change: undefined },
+    plan: {
+      periodSamples: Math.round(experiment.trialPeriodS * sampleRateHz),
+      firstSample: 0,
+      bootId: undefined,
+      change: undefined,
+    },
     pending: undefined,
     emptyBatches: 0,
     stopWatch: createStopWatch(experiment.stop),
@@ -260,6 +267,15 @@ function prepare({ experiment, source, clock }: ExperimentRun): RunState {
   };
 }
 
+/** Plans a session from where its source stands, by whatever clock. */
+function beginPlan({ source, ledger }: ExperimentRun, { plan, seen }: RunState, session: number): void {
+  plan.firstSample = source.nextSample();
+  const boots = takeBoot(plan, bootIdOf(source));
+  if (boots === undefined) return;
+  seen.beginClock();
+  ledger.append({ type: 'another-clock', session, trial: 0, atSample: plan.firstSample, ...boots });
+}
+
 /**
  * Moves the plan on where the next trial cannot be when it should.
  *
@@ -270,15 +286,18 @@ function planNext(run: ExperimentRun, state: RunState, { session, trial }: Plann
   const { experiment, source } = run;
   const { plan } = state;
   const { sampleRateHz } = source.description;
-  const before = plan.firstSample;
+  const { firstSample, bootId } = plan;
   const earliest = source.nextSample();
   const hasEnded = state.pending?.hasEnded === true;
   const { maxGapS } = experiment;
-  if (alignPlan(plan, { trial, earliest, hasEnded }, { maxGapS, sampleRateHz }) === 'restart') {
+  if (
+    alignPlan(plan, { trial, earliest, hasEnded, bootId: bootIdOf(source) }, { maxGapS, sampleRateHz }) === 'restart'
+  ) {
     restartSession(state, session);
     return 0;
   }
-  const isMoved = plan.firstSample !== before && state.emptyBatches <= experiment.maxRepeats;
+  const hasChanged = plan.firstSample !== firstSample || plan.bootId !== bootId;
+  const isMoved = hasChanged && state.emptyBatches <= experiment.maxRepeats;
   if (state.pending === undefined || !hasEnded || isMoved) {
     if (state.pending !== undefined) state.pending = { ...state.pending, hasEnded: false };
     return trial;
@@ -347,8 +366,10 @@ async function* runBatch(run: ExperimentRun, state: RunState, batch: Batch): Asy
     const request = batch.requests[index]!;
     noteRearmings(run, request);
     assertAnswer(request, response, source.description);
-    const change = takePlanChange(state.plan, request);
-    if (change !== undefined) ledger.append(change);
+    for (const change of takePlanChange(state.plan, request)) {
+      if (change.type === 'another-clock') state.seen.beginClock();
+      ledger.append(change);
+    }
     const sources = batch.sources.subarray(index * experiment.sources, (index + 1) * experiment.sources);
     const fallback = batch.fallbacks?.[index];
     const decidedFrom = fallback === undefined ? batch.decidedFrom : undefined;

@@ -10,6 +10,8 @@ export type LookedAt = 'all' | 'sessions';
 export interface SeenSamples {
   /** A response that counts. */
   addResponse(response: Pick<TrialResponse, 'usedSamples' | 'window'>): void;
+  /** The responses to come are told by another clock of the device. Samples that go back are so anyhow. */
+  beginClock(): void;
   endSession(): void;
   /** The responses of the running session do not count any more; who was told of each response was told of them all the same. */
   restartSession(): void;
@@ -17,16 +19,22 @@ export interface SeenSamples {
   spansOf(lookedAt: LookedAt): SampleSpans | undefined;
 }
 
-/** Begins without a response. Samples that go back are those of another clock. */
+/** Begins without a response. */
 export function createSeenSamples(): SeenSamples {
-  let all: SampleSpans = [];
-  let ended: SampleSpans = [];
-  let running: SampleSpans = [];
+  let clock = 0;
+  let all: readonly ClockSpan[] = [];
+  let ended: readonly ClockSpan[] = [];
+  let running: readonly ClockSpan[] = [];
   return {
     addResponse({ usedSamples, window }) {
-      const span = [usedSamples ?? window] as const;
-      all = joinSpans(all, span);
-      running = joinSpans(running, span);
+      const [first, end] = usedSamples ?? window;
+      const last = all.at(-1);
+      if (last?.clock === clock && first < last.first) clock++;
+      all = joinSpans(all, [{ clock, first, end }]);
+      running = joinSpans(running, [{ clock, first, end }]);
+    },
+    beginClock() {
+      clock++;
     },
     endSession() {
       ended = joinSpans(ended, running);
@@ -37,14 +45,20 @@ export function createSeenSamples(): SeenSamples {
     },
     spansOf(lookedAt) {
       const spans = lookedAt === 'all' ? all : ended;
-      return spans.length === 0 ? undefined : spans;
+      return spans.length === 0 ? undefined : spans.map(({ first, end }) => [first, end] as const);
     },
   };
 }
 
+interface ClockSpan {
+  readonly clock: number;
+  readonly first: number;
+  readonly end: number;
+}
+
 /** The later ones go on where the earlier ones end, unless their clock is another one. */
-function joinSpans(earlier: SampleSpans, later: SampleSpans): SampleSpans {
+function joinSpans(earlier: readonly ClockSpan[], later: readonly ClockSpan[]): readonly ClockSpan[] {
   const [last, next] = [earlier.at(-1), later[0]];
-  if (last === undefined || next === undefined || next[0] < last[0]) return [...earlier, ...later];
-  return [...earlier.slice(0, -1), [last[0], Math.max(last[1], next[1])], ...later.slice(1)];
+  if (last === undefined || next?.clock !== last.clock) return [...earlier, ...later];
+  return [...earlier.slice(0, -1), { ...last, end: Math.max(last.end, next.end) }, ...later.slice(1)];
 }

@@ -22,14 +22,14 @@ const SMALL = smallExperiment();
 const LIMITS = { maxGapS: 30, sampleRateHz: 20_000 };
 
 function planAt(firstSample: number): TrialPlan {
-  return { periodSamples: 20_000, firstSample, change: undefined };
+  return { periodSamples: 20_000, firstSample, bootId: undefined, change: undefined };
 }
 
 function align(plan: TrialPlan, trial: number, at: number): string {
   return alignPlan(plan, { trial, earliest: sampleIndex(at), hasEnded: false }, LIMITS);
 }
 
-function taken(plan: TrialPlan, at: number): LedgerRecord | undefined {
+function taken(plan: TrialPlan, at: number): readonly LedgerRecord[] {
   return takePlanChange(plan, { session: 3, atSample: sampleIndex(at) });
 }
 
@@ -38,21 +38,17 @@ describe('the plan of a session', () => {
     const plan = planAt(1000);
     expect(align(plan, 2, 41_000)).toBe('go-on');
     expect(align(plan, 2, 5)).toBe('go-on');
-    expect(taken(plan, 41_000)).toBeUndefined();
+    expect(taken(plan, 41_000)).toEqual([]);
     expect(plan.firstSample).toBe(1000);
   });
 
   it('tells once of all that moved a trial', () => {
     const plan = planAt(1000);
     expect([align(plan, 2, 45_000), align(plan, 2, 46_000)]).toEqual(['go-on', 'go-on']);
-    expect(taken(plan, 46_000)).toEqual({
-      type: 'rescheduled',
-      session: 3,
-      trial: 2,
-      atSample: 46_000,
-      bySamples: 5000,
-    });
-    expect(taken(plan, 46_000)).toBeUndefined();
+    expect(taken(plan, 46_000)).toEqual([
+      { type: 'rescheduled', session: 3, trial: 2, atSample: 46_000, bySamples: 5000 },
+    ]);
+    expect(taken(plan, 46_000)).toEqual([]);
   });
 
   it('begins anew where moves together are longer than a gap may be, and counts the gap to where it begins', () => {
@@ -61,13 +57,50 @@ describe('the plan of a session', () => {
     expect(plan.firstSample).toBe(641_000);
     // Deciding trial 0 took its time, too.
     expect(align(plan, 0, 650_000)).toBe('go-on');
-    expect(taken(plan, 650_000)).toEqual({ type: 'session-restarted', session: 3, trial: 2, gapSamples: 610_000 });
+    expect(taken(plan, 650_000)).toEqual([{ type: 'session-restarted', session: 3, trial: 2, gapSamples: 610_000 }]);
   });
 
   it('begins anew by another clock, with a gap that nobody knows', () => {
     const plan = planAt(1_000_000);
     expect(alignPlan(plan, { trial: 1, earliest: sampleIndex(500), hasEnded: true }, LIMITS)).toBe('restart');
-    expect(taken(plan, 500)).toEqual({ type: 'session-restarted', session: 3, trial: 1 });
+    expect(taken(plan, 500)).toEqual([{ type: 'session-restarted', session: 3, trial: 1 }]);
+  });
+
+  it('begins anew by the clock of another boot, wherever that stands, and counts no gap', () => {
+    for (const at of [500, 1_020_000, 1_030_000, 9_000_000]) {
+      const plan = { ...planAt(1_000_000), bootId: 7 };
+      const byBoot = (trial: number, earliest: number, bootId: number): string =>
+        alignPlan(plan, { trial, earliest: sampleIndex(earliest), hasEnded: false, bootId }, LIMITS);
+      expect(byBoot(1, 1_020_000, 7)).toBe('go-on');
+      expect(byBoot(1, at, 8)).toBe('restart');
+      // Once more, and then trial 0 takes a little longer.
+      expect([byBoot(0, at + 3, 9), byBoot(0, at + 5, 9)]).toEqual(['go-on', 'go-on']);
+      expect(plan.firstSample).toBe(at + 5);
+      const place = { session: 3, trial: 1 };
+      expect(taken(plan, at + 5)).toEqual([
+        { type: 'another-clock', ...place, atSample: at + 5, previousBootId: 7, bootId: 9 },
+        { type: 'session-restarted', ...place },
+      ]);
+    }
+  });
+
+  it('tells of another clock before the first trial of a session, which is no change otherwise', () => {
+    const plan = { ...planAt(1000), bootId: 7 };
+    const earliest = sampleIndex(1000);
+    expect(alignPlan(plan, { trial: 0, earliest, hasEnded: false, bootId: 8 }, LIMITS)).toBe('go-on');
+    expect(taken(plan, 1000)).toEqual([
+      { type: 'another-clock', session: 3, trial: 0, atSample: 1000, previousBootId: 7, bootId: 8 },
+    ]);
+  });
+
+  it('takes a boot that nobody knows for no other one', () => {
+    const plan = planAt(0);
+    for (const bootId of [undefined, 7, undefined, 7]) {
+      expect(alignPlan(plan, { trial: 1, earliest: sampleIndex(20_000), hasEnded: true, bootId }, LIMITS)).toBe(
+        'go-on',
+      );
+    }
+    expect(taken(plan, 20_000)).toEqual([]);
   });
 });
 

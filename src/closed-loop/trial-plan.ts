@@ -1,5 +1,6 @@
 import { MeaError } from '../../protocols/errors.js';
 import type {
+  AnotherClockRecord,
   LedgerSink,
   PolicyFallback,
   RescheduledRecord,
@@ -17,6 +18,8 @@ export interface TrialPlan {
   readonly periodSamples: number;
   /** Where trial 0 of the session would be, had all its trials come one period after the other. */
   firstSample: number;
+  /** The boot of the device whose clock it goes by; undefined where nobody knows. */
+  bootId: number | undefined;
   /** What was changed since the last response. */
   change: PlanChange | undefined;
 }
@@ -27,7 +30,11 @@ interface PlanChange {
   readonly planned: SampleIndex;
   readonly isRestart: boolean;
   readonly isAnotherClock: boolean;
+  /** Where another boot of the device is why the clock is another one. */
+  readonly boots: Boots | undefined;
 }
+
+type Boots = Pick<AnotherClockRecord, 'previousBootId' | 'bootId'>;
 
 /** A trial of the running session. */
 export interface PlannedTrial {
@@ -40,24 +47,42 @@ export function sampleOf({ firstSample, periodSamples }: TrialPlan, trial: numbe
 }
 
 /**
+ * Takes note of the boot that a plan goes by.
+ *
+ * @returns both where it is another one than before
+ */
+export function takeBoot(plan: TrialPlan, bootId: number | undefined): Boots | undefined {
+  if (bootId === undefined) return undefined;
+  const previousBootId = plan.bootId;
+  plan.bootId = bootId;
+  return previousBootId === undefined || previousBootId === bootId ? undefined : { previousBootId, bootId };
+}
+
+/**
  * Moves the plan where its next trial cannot be when it should: the one before was repeated, a device was away, or the
  * clock of the device began anew. What it comes to is written down with the first response that it leads to
  * (`takePlanChange`): until then it may change again, and nobody has seen anything of it.
  *
  * @param earliest the earliest sample at which the source can take the trial
  * @param hasEnded the source ended the last batch early: only then `earliest` may say that its clock began anew
+ * @param bootId of the clock of `earliest`: of another boot no sample says how long it was away, nor that it was not
  * @returns `restart` where the gap is longer than the experiment allows within a session, or nobody knows how long it was
  */
 export function alignPlan(
   plan: TrialPlan,
-  { trial, earliest, hasEnded }: EarliestTrial,
+  { trial, earliest, hasEnded, bootId }: EarliestTrial,
   { maxGapS, sampleRateHz }: { readonly maxGapS: number; readonly sampleRateHz: number },
 ): 'go-on' | 'restart' {
   const planned = sampleOf(plan, trial);
-  const isAnotherClock = hasEnded && earliest < planned;
+  const boots = takeBoot(plan, bootId);
+  const isAnotherClock = boots !== undefined || (hasEnded && earliest < planned);
   if (earliest <= planned && !isAnotherClock) return 'go-on';
-  const before = plan.change ?? { trial, planned, isRestart: false, isAnotherClock: false };
-  const change = { ...before, isAnotherClock: before.isAnotherClock || isAnotherClock };
+  const before = plan.change ?? { trial, planned, isRestart: false, isAnotherClock: false, boots: undefined };
+  const change = {
+    ...before,
+    isAnotherClock: before.isAnotherClock || isAnotherClock,
+    boots: joinBoots(before.boots, boots),
+  };
   plan.firstSample += earliest - planned;
   plan.change = change;
   const isTooLong = change.isAnotherClock || earliest - change.planned > maxGapS * sampleRateHz;
@@ -67,24 +92,38 @@ export function alignPlan(
   return 'restart';
 }
 
+function joinBoots(before: Boots | undefined, now: Boots | undefined): Boots | undefined {
+  if (before === undefined || now === undefined) return now ?? before;
+  return { previousBootId: before.previousBootId, bootId: now.bootId };
+}
+
 interface EarliestTrial {
   readonly trial: number;
   readonly earliest: SampleIndex;
   readonly hasEnded: boolean;
+  readonly bootId?: number | undefined;
 }
 
-/** The record of what became of the plan since the last response; undefined where nothing did. */
+/** The records of what became of the plan since the last response; none where nothing did. */
 export function takePlanChange(
   plan: TrialPlan,
   { session, atSample }: Pick<TrialRequest, 'session' | 'atSample'>,
-): RescheduledRecord | SessionRestartedRecord | undefined {
+): readonly (AnotherClockRecord | RescheduledRecord | SessionRestartedRecord)[] {
   const { change } = plan;
-  if (change === undefined) return undefined;
+  if (change === undefined) return [];
   plan.change = undefined;
-  const { trial, planned, isRestart, isAnotherClock } = change;
+  const { trial, planned, isRestart, isAnotherClock, boots } = change;
   const bySamples = atSample - planned;
-  if (!isRestart) return { type: 'rescheduled', session, trial, atSample, bySamples };
-  return { type: 'session-restarted', session, trial, ...(!isAnotherClock && { gapSamples: bySamples }) };
+  const clock = boots && ({ type: 'another-clock', session, trial, atSample, ...boots } as const);
+  const before = clock === undefined ? [] : [clock];
+  if (isRestart) {
+    return [
+      ...before,
+      { type: 'session-restarted', session, trial, ...(!isAnotherClock && { gapSamples: bySamples }) },
+    ];
+  }
+  // Between the samples of two boots there is nothing to count.
+  return clock === undefined ? [{ type: 'rescheduled', session, trial, atSample, bySamples }] : before;
 }
 
 /** Why a response is no data though it is the one to the request; undefined where it counts. */

@@ -24,6 +24,8 @@ export interface StoredLedger {
   readonly tornBytes: number;
   /** What was recorded; undefined where its record is damaged. */
   readonly session: SessionFile | undefined;
+  /** Boot of the device that the recording was begun on; undefined where that was not recorded. */
+  readonly firstBootId: number | undefined;
   /** Host times, newest last; no comparison reads them. */
   readonly newestLatency: LatencyRecord | undefined;
 }
@@ -59,6 +61,8 @@ function* readingLedger(folder: string): LongWork<StoredLedger> {
   let tornBytes = 0;
   let newestLatency: LatencyRecord | undefined;
   let session: SessionFile | undefined;
+  let firstBootId: number | undefined;
+  let hasBegun = false;
   for (const item of scanJournal(folder)) {
     yield bytesOf(item);
     if (item.type === 'missing') throw missingRecords(folder, item);
@@ -68,14 +72,17 @@ function* readingLedger(folder: string): LongWork<StoredLedger> {
     }
     const where = `${item.segment}, byte ${item.offset}`;
     if (item.name === 'latency') newestLatency = decodeJson(item.payload, latencyRecordSchema, where);
-    else if (item.name === 'session') session = decodeJson(item.payload, sessionFileSchema, where);
-    else if (item.name === 'ledger') {
+    else if (item.name === 'session') {
+      session = decodeJson(item.payload, sessionFileSchema, where);
+      if (!hasBegun) firstBootId = session.device.bootId;
+      hasBegun = true;
+    } else if (item.name === 'ledger') {
       assertNotNewer(item.payload, where);
       lines.push(decodeText(item.payload, where));
       records.push(decodeLedgerRecord(item.payload, where));
     }
   }
-  return { path: folder, lines, records, tornBytes, session, newestLatency };
+  return { path: folder, lines, records, tornBytes, session, firstBootId, newestLatency };
 }
 
 /** The first record of a ledger: the experiment and its source. */

@@ -132,6 +132,14 @@ export const ledgerRecordSchema = z.discriminatedUnion('type', [
     gapSamples: z.exactOptional(index),
   }),
   z.object({
+    type: z.literal('another-clock'),
+    session: index,
+    trial: index,
+    atSample: index,
+    previousBootId: index,
+    bootId: index,
+  }),
+  z.object({
     type: z.literal('calibrated'),
     session: index,
     ensembles: z.array(z.array(index)),

@@ -6,7 +6,7 @@ import { createEmulatedRig } from '../../sim-device/rig/create-emulated-rig.js';
 import type { TruthRecord } from '../../sim-device/rig/spike-event.js';
 import { packageFolder } from '../../src/cli/package-info.js';
 import { DEVICE_LIMITS } from './device-limits.js';
-import { serveDevice, type ServedDevice } from './served-device.js';
+import { serveDevice, type ServeDeviceOptions, type ServedDevice } from './served-device.js';
 
 /** The program as it is installed. */
 export const MEACTL = join(packageFolder(), 'dist/src/cli/main.js');
@@ -22,7 +22,11 @@ export interface ServedCulture {
 
 const STIMULATED = [0, 2, 5, 7, 8, 10, 13, 15];
 
-export async function serveCulture(root: string, settings: Partial<DeviceSettings> = {}): Promise<ServedCulture> {
+export async function serveCulture(
+  root: string,
+  settings: Partial<DeviceSettings> = {},
+  place: Pick<ServeDeviceOptions, 'bootId' | 'at'> = {},
+): Promise<ServedCulture> {
   const truth: TruthRecord[] = [];
   const rig = createEmulatedRig({
     culture: {
@@ -37,7 +41,7 @@ export async function serveCulture(root: string, settings: Partial<DeviceSetting
     onTruth: (record) => truth.push(record),
   });
   // A loaded machine must not trip it.
-  const served = await serveDevice('tcp', { rig, settings: { watchdogMs: 5000, ...settings } });
+  const served = await serveDevice('tcp', { rig, settings: { watchdogMs: 5000, ...settings }, ...place });
   const rigFile = join(root, 'served.yaml');
   writeFileSync(
     rigFile,

@@ -42,6 +42,10 @@ export interface ServeDeviceOptions {
   readonly rig?: EmulatedRig;
   readonly settings?: Partial<DeviceSettings>;
   readonly faults?: ConstructorParameters<typeof DeviceFaults>[0];
+  /** Of its boot; the same for each device unless told otherwise. */
+  readonly bootId?: number;
+  /** Where it is served over TCP; anywhere on this machine unless told otherwise. */
+  readonly at?: string;
   /** Parts per million that its clock is fast by, 0 unless told otherwise. */
   readonly driftPpm?: number;
   /** Every message of the data lane; the samples of a block are only good until the call returns. */
@@ -70,7 +74,7 @@ export async function serveDevice(link: LinkName, options: ServeDeviceOptions = 
     rig,
     settings: { ...DEFAULT_DEVICE_SETTINGS, ...options.settings },
     faults,
-    bootId: BOOT_ID,
+    bootId: options.bootId ?? BOOT_ID,
     observer: {
       onData: (message) => {
         if (message.type !== 'block') acts.push({ message, atMs: timers.nowMs() });
@@ -79,7 +83,8 @@ export async function serveDevice(link: LinkName, options: ServeDeviceOptions = 
     },
   });
   const pty = link === 'serial' ? await openPtyPair() : undefined;
-  const wanted = pty === undefined ? `${link === 'zmq' ? 'zmq+' : ''}tcp://127.0.0.1:0` : toSerial(pty.devicePath);
+  const anywhere = `${link === 'zmq' ? 'zmq+' : ''}tcp://127.0.0.1:0`;
+  const wanted = pty === undefined ? (options.at ?? anywhere) : toSerial(pty.devicePath);
   const links = new Map<Link, LinkHandler>();
   let isCut = false;
   const accept = (made: Link): LinkHandler => {

@@ -16,6 +16,8 @@ import type { StimulusRequest } from '../../pipeline/worker/rig-messages.js';
  */
 export interface SignalRig {
   readonly capabilities: Capabilities;
+  /** Of the boot that it was opened with; absent in virtual time, where there is but one. */
+  readonly bootId?: number;
   /** Pattern slots that belong to rules. */
   readonly ruleSlots: readonly number[];
   /** All that happens, in one order; errors with what ended it. */

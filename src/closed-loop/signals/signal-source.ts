@@ -3,6 +3,7 @@ import { MeaError } from '../../../protocols/errors.js';
 import type { SafetyProfile } from '../../../protocols/stimulation/safety-profile.js';
 import type { StimPattern } from '../../../protocols/stimulation/stim-pattern.js';
 import type {
+  BootedSource,
   Delivery,
   DetectingSource,
   DetectorLevels,
@@ -81,7 +82,7 @@ const MAX_EARLY = 16;
 export async function openSignalSource(
   rig: SignalRig,
   options: SignalSourceOptions,
-): Promise<DetectingSource & RearmingSource> {
+): Promise<BootedSource & DetectingSource & RearmingSource> {
   assertElectrodes(rig, options);
   const { blockFrames, safetyProfile } = options;
   const source = new SignalSource(rig, options);
@@ -110,7 +111,7 @@ interface PreloadEnd {
 }
 
 /** Trials on a rig, one after the other. A class because responses come while nobody has asked for them yet. */
-class SignalSource implements DetectingSource, RearmingSource {
+class SignalSource implements BootedSource, DetectingSource, RearmingSource {
   readonly description: TrialSourceDescription;
   /** There where the rig takes host times. */
   readonly stageLatencies: (() => Promise<StageLatencies>) | undefined;
@@ -188,6 +189,10 @@ class SignalSource implements DetectingSource, RearmingSource {
     // A device's time goes on while the session ends and the next one is prepared.
     const soonest = this.#now + this.#samplesOf(LEAD_MS);
     return sampleIndex(Number.isNaN(this.#next) ? this.#next : Math.max(this.#next, soonest));
+  }
+
+  bootId(): number | undefined {
+    return this.#rig.bootId;
   }
 
   detectorLevels(): DetectorLevels | undefined {
