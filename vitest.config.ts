@@ -15,6 +15,7 @@ const REAL_TIME = [
   'docker-compose',
   'emergency-stop',
   'external-policy',
+  'external-policy-on-device',
   'firmware-example',
   'open-ephys',
   'open-ephys-strangers',

@@ -3,11 +3,10 @@ import { once } from 'node:events';
 import { cpSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { Reply } from 'zeromq';
 import { describe, expect, it } from 'vitest';
-import { packageFolder } from '../src/cli/package-info.js';
 import { readLedger } from '../src/recording/ledger-reader.js';
-import { describeWithDebianTool, type ToolProbe } from './helpers/debian-tool.js';
+import { describeWithDebianTool } from './helpers/debian-tool.js';
+import { answerAll, freeAddress, POLICY_CLIENTS, policyScript } from './helpers/policy-program.js';
 import { cutJournal } from './helpers/recorded-journal.js';
 import { toldLines } from './helpers/recorded-run.js';
 import { runCli, temporaryFolder } from './helpers/run-cli.js';
@@ -15,25 +14,15 @@ import { smallExperimentFile, type ExperimentKeys } from './helpers/small-experi
 
 const root = temporaryFolder('external');
 
-const CLIENTS: readonly (readonly [file: string, probe: ToolProbe])[] = [
-  ['policy.py', { command: '/usr/bin/python3', args: ['-c', 'import zmq'], remedy: 'apt-get install python3-zmq' }],
-  [
-    'policy.m',
-    {
-      command: 'octave-cli',
-      args: ['--norc', '--eval', 'pkg load zeromq'],
-      remedy: 'apt-get install octave octave-zeromq',
-    },
-  ],
-];
-
-for (const [file, probe] of CLIENTS) {
+for (const [file, probe] of POLICY_CLIENTS) {
   describeWithDebianTool(`the client of examples/external-policy/${file}`, probe, () => {
     it('decides every trial of a run', async () => {
       const address = await freeAddress();
-      const script = join(packageFolder(), 'examples/external-policy', file);
       // Octave leaves a file behind where it is killed.
-      const client = spawn(probe.command, [script, address], { stdio: ['ignore', 'ignore', 'pipe'], cwd: root });
+      const client = spawn(probe.command, [policyScript(file), address], {
+        stdio: ['ignore', 'ignore', 'pipe'],
+        cwd: root,
+      });
       let complaints = '';
       client.stderr.on('data', (text: Buffer) => (complaints += text.toString()));
       try {
@@ -120,39 +109,6 @@ describe('an external policy over ZeroMQ', () => {
   });
 });
 
-interface Question {
-  readonly session: number;
-  readonly trial: number;
-}
-
-function isQuestion(value: unknown): value is Question {
-  return typeof value === 'object' && value !== null && 'session' in value && 'trial' in value;
-}
-
-/** A program in this process that answers until it is closed; undefined is no answer, and its end. */
-function answerAll(address: string, answer: (question: Question) => unknown) {
-  const socket = new Reply({ linger: 0 });
-  socket.connect(address);
-  let asked = 0;
-  const answering = (async () => {
-    for await (const [text] of socket) {
-      const question: unknown = JSON.parse(text!.toString());
-      if (!isQuestion(question)) throw new Error('no question');
-      asked++;
-      const answered = answer(question);
-      if (answered === undefined) return;
-      await socket.send(JSON.stringify(answered));
-    }
-  })();
-  return {
-    asked: () => asked,
-    close: () => {
-      socket.close();
-      return answering;
-    },
-  };
-}
-
 async function tryRun(
   name: string,
   policy: ExperimentKeys,
@@ -169,15 +125,6 @@ async function run(name: string, policy: ExperimentKeys, keys: ExperimentKeys) {
   const outcome = await tryRun(name, policy, keys);
   expect(outcome.code, outcome.stderr).toBe(0);
   return outcome;
-}
-
-async function freeAddress(): Promise<string> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const port = portOf(server.address());
-  server.close();
-  await once(server, 'close');
-  return `tcp://127.0.0.1:${port}`;
 }
 
 function portOf(place: ReturnType<ReturnType<typeof createServer>['address']>): number {
