@@ -107,7 +107,7 @@ async function begin(
   { rig, out, signals, command, losses, failed }: Beginning,
   io: CliIo,
 ): Promise<{ folder: RunFolder; recorder: RecorderPort; release: () => void }> {
-  const device = toRecordedDevice(signals.capabilities, 'bootId' in signals ? Number(signals.bootId) : undefined);
+  const device = toRecordedDevice(signals.capabilities, signals.bootId);
   const plan = { kind: 'record', device, rig, raw: command.raw } as const;
   assertRoom(out, { plan, ...(command.seconds !== undefined && { seconds: command.seconds }) });
   const folder = createRunFolder(out);
