@@ -26,6 +26,7 @@ const REAL_TIME = [
   'run-on-device',
   'same-on-every-mount',
   'slow-consumer',
+  'stop-command',
   'stop-on-terminal',
 ].map((name) => `tests/${name}.test.ts`);
 

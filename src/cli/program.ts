@@ -13,6 +13,7 @@ import { RAW_POLICIES } from '../recording/session-file.js';
 import type { RecordCommand } from './record-command.js';
 import type { ReplayCommand } from './replay-command.js';
 import type { RunCommand } from './run-options.js';
+import type { StopCommand } from './stop-command.js';
 
 /**
  * Runs `meactl` with the given arguments.
@@ -46,6 +47,7 @@ function buildProgram(io: CliIo, finish: (code: ExitCode) => void): Command {
     .configureOutput({ writeOut: io.stdout, writeErr: io.stderr });
   addRun(program, io, finish);
   addRecord(program, io, finish);
+  addStop(program, io, finish);
   addReplay(program, io, finish);
   addInspection(program, io, finish);
   addFit(program, io, finish);
@@ -114,6 +116,19 @@ function addRecord(program: Command, io: CliIo, finish: Finish): void {
     .action(async (options: RecordCommand) => {
       const { recordCommand } = await import('./record-command.js');
       finish(await recordCommand(options, io));
+    });
+}
+
+function addStop(program: Command, io: CliIo, finish: Finish): void {
+  program
+    .command('stop')
+    .description('ends a run, its stimulation first, from another terminal')
+    .argument('<recording>', 'folder of the recording that it writes')
+    .option('--timeout <seconds>', 'how long the run may take to close its device and recording', positiveNumber, 10)
+    .option('--json', 'print the outcome as JSON on stdout, and nothing else', false)
+    .action(async (recording: string, options: Omit<StopCommand, 'recording'>) => {
+      const { stopCommand } = await import('./stop-command.js');
+      finish(await stopCommand({ ...options, recording }, io));
     });
 }
 
