@@ -193,9 +193,27 @@ describe('meactl fit', () => {
     const { code, stdout } = await fit([two, mute], '--report', report);
     expect([code, stdout.includes(`report: ${report}`)]).toEqual([0, true]);
     const html = readFileSync(report, 'utf8');
+    expect(html).toContain('<p class="provenance">File: ');
     expect(html).toMatch(/^<!doctype html>/i);
     expect(html.trimEnd().endsWith('</html>')).toBe(true);
     expect(html).not.toMatch(/NaN|undefined|<script|https?:\/\/(?!www\.w3\.org)/);
+  });
+
+  it('says in its report of each culture where it is from, also of recorded runs beside files', async () => {
+    const experiment = smallExperiment({ mixing: 0.25, sessions: 6, trials: 32, initialSessions: 4 });
+    const { path } = await recordPart(join(root, 'run'), experiment, { trials: 6 * 32, by: 'interrupt' });
+    const [alone, beside] = [join(root, 'alone.html'), join(root, 'beside.html')];
+    expect((await fit([path], '--report', alone)).code).toBe(0);
+    expect(readFileSync(alone, 'utf8')).toContain('<p class="provenance">Emulated: ');
+    expect((await fit([one, path], '--report', beside)).code).toBe(0);
+    const html = readFileSync(beside, 'utf8');
+    expect(html).toContain('<p class="provenance">Of several origins');
+    for (const [file, origin] of [
+      [one, 'File: '],
+      [path, 'Emulated: '],
+    ] as const) {
+      expect(html.slice(html.indexOf(`Origin of ${file}`)).slice(0, 400)).toContain(origin);
+    }
   });
 });
 

@@ -4,6 +4,7 @@ import { basename, extname, join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { MeaError } from '../../protocols/errors.js';
 import type { ResponseTable } from '../../protocols/responses.js';
+import type { Provenance } from '../../protocols/trial.js';
 import { isKnownAhead } from '../closed-loop/experiment.js';
 import { toRecordedTable } from '../closed-loop/recorded-table.js';
 import { describeStop } from '../closed-loop/stop-rules.js';
@@ -73,9 +74,9 @@ async function withSpikes(
   const { stimulusSpikesOfRun } = await import('./stimulus-spikes-of-run.js');
   const fitted: FittedForReport[] = [];
   for (const [i, named] of analyses.entries()) {
-    const isRun = cultures[i]?.isRun === true;
-    const spikes = isRun ? await stimulusSpikesOfRun(named.file, named.analysis) : undefined;
-    fitted.push({ ...named, spikes });
+    const { provenance } = cultures[i]!;
+    const spikes = provenance === 'file' ? undefined : await stimulusSpikesOfRun(named.file, named.analysis);
+    fitted.push({ ...named, provenance, spikes });
   }
   return fitted;
 }
@@ -117,8 +118,8 @@ interface NamedCulture {
   readonly choice: ElectrodeChoice;
   /** Whether the stimuli of later sessions depended on no response. */
   readonly isKnownAhead: boolean;
-  /** A recording of this program, not a file of responses. */
-  readonly isRun: boolean;
+  /** Of a recording of this program; `file` for a file of responses. */
+  readonly provenance: Provenance | 'file';
 }
 
 const DEFAULT_INITIAL_SESSIONS = 10;
@@ -139,7 +140,7 @@ async function readCultures(path: string, command: FitCommand, io: CliIo): Promi
     choice: command.electrodes ?? 'seen',
     // Nobody wrote down how they were decided; the published ones were drawn before.
     isKnownAhead: true,
-    isRun: false,
+    provenance: 'file',
   }));
 }
 
@@ -164,7 +165,7 @@ function readRun(path: string, command: FitCommand, io: CliIo): NamedCulture {
     mixing: command.mixing ?? experiment.mixing,
     choice: command.electrodes ?? experiment.ensembleElectrodes,
     isKnownAhead: isKnownAhead(experiment),
-    isRun: true,
+    provenance: source.provenance,
   };
 }
 

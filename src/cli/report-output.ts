@@ -1,6 +1,6 @@
 import { countElectrodes, electrodeNames, electrodePlaces } from '../../protocols/array-geometry.js';
 import type { LatencyRecord, RearmedRecord, StoppedRecord, TrialUncountedRecord } from '../../protocols/ledger.js';
-import type { TrialSourceDescription } from '../../protocols/trial.js';
+import type { Provenance, TrialSourceDescription } from '../../protocols/trial.js';
 import type { ResponseTable } from '../../protocols/responses.js';
 import type { FallbackCounts } from '../closed-loop/run-experiment.js';
 import type { Experiment } from '../closed-loop/experiment.js';
@@ -10,6 +10,7 @@ import type { ArrayOfRun } from '../report/array-map-figure.js';
 import type { NamedAnalysis } from '../report/fit-output.js';
 import { capitalise } from '../report/format.js';
 import { renderReport } from '../report/render-report.js';
+import { provenanceWords } from '../report/words.js';
 import type { StimulusSpikes } from '../report/stimulus-spikes.js';
 import { describeFallbacks } from './analysis-output.js';
 
@@ -139,18 +140,25 @@ function policyFacts(
 /** A culture of a fit, and the spikes around its stimuli where it is a recorded run on voltages. */
 export interface FittedForReport extends NamedAnalysis {
   readonly spikes: StimulusSpikes | undefined;
+  /** Of a recording of this program; `file` for a file of responses. */
+  readonly provenance: Provenance | 'file';
 }
 
 /** The report of a fit. */
 export function reportOfFit(analyses: readonly FittedForReport[]): string {
+  const origins = new Set(analyses.map(({ provenance }) => provenance));
+  const [only] = origins;
   return renderReport({
     title: 'Fit of recorded responses',
-    provenance: 'file',
+    provenance: origins.size === 1 ? only! : 'several',
     cultures: analyses.map(({ file, index, analysis, spikes }) => ({
       name: `${file}, culture ${index}`,
       analysis,
       spikes,
     })),
-    facts: [],
+    facts:
+      origins.size === 1
+        ? []
+        : analyses.map(({ file, provenance }) => [`Origin of ${file}`, provenanceWords(provenance)] as const),
   });
 }

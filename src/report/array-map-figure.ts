@@ -95,6 +95,9 @@ function spanOf(at: readonly number[]): { first: number; last: number; length: n
   return { first, last, length: last - first + 1, ticks: at.every(Number.isInteger) ? [first, last] : [] };
 }
 
+/** From this share of the scale's end on a cell is dark. */
+const DARK_SHARE = 0.6;
+
 interface Cell {
   readonly name: string;
   readonly row: number;
@@ -123,6 +126,8 @@ function drawMap(
   const down = spanOf(cells.map(({ row }) => row));
   const [columns, rows] = [across.length, down.length];
   const isLabelled = rows * columns <= 100;
+  const reach = Math.max(...Array.from(color?.domain ?? [], (end) => Math.abs(Number(end))));
+  const isDark = ({ value }: Cell): boolean => Math.abs(value) > DARK_SHARE * reach;
   const label = (value: number): string => (Number.isInteger(value) ? String(value) : formatFixed(value, 1));
   return drawPlot(
     {
@@ -155,10 +160,8 @@ function drawMap(
                   x: 'column',
                   y: 'row',
                   text: ({ value }: Cell) => label(value),
-                  fontSize: 8,
-                  fill: 'black',
-                  stroke: 'white',
-                  strokeWidth: 2,
+                  fontSize: 9,
+                  fill: (cell: Cell) => (isDark(cell) ? 'white' : 'black'),
                 },
               ),
             ]

@@ -81,6 +81,10 @@ describe('renderReport', () => {
     const map = figuresOf(ordinaryAnalysis).at(-1)!;
     expect(map.querySelector('h3')?.textContent).toBe('Figure 1.9. The array');
     expect(map.querySelectorAll('svg.plot')).toHaveLength(3);
+    // White on dark: 40 of 40, and not 12.
+    const numbers = Array.from(map.querySelectorAll('svg.plot')[2]!.querySelectorAll('text'));
+    const whites = numbers.filter((number) => number.getAttribute('fill') === 'white');
+    expect(whites.map(({ textContent }) => textContent)).toEqual(['40']);
     expect(map.querySelector('p.words')?.textContent).toContain('had 40 pulses, 0.320 uC in all (8.00 nC a pulse');
     const blindShares = new Float64Array(64);
     blindShares[5] = 0.25;

@@ -11,7 +11,7 @@ import { answerWords, provenanceWords } from './words.js';
 export interface ReportInput {
   readonly title: string;
   /** Where the responses come from; `file`: read from a file that this program did not record. */
-  readonly provenance: Provenance | 'file';
+  readonly provenance: Provenance | 'file' | 'several';
   readonly cultures: readonly Pick<CultureSection, 'name' | 'analysis' | 'array' | 'spikes'>[];
   /** Paragraphs at the top. */
   readonly notes?: readonly string[];

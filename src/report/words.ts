@@ -267,11 +267,12 @@ export function notFoundWords(missing: readonly number[]): string {
 }
 
 /** Where the responses come from. */
-export function provenanceWords(provenance: 'emulated' | 'replayed' | 'real' | 'file'): string {
+export function provenanceWords(provenance: 'emulated' | 'replayed' | 'real' | 'file' | 'several'): string {
   return {
     emulated: 'Emulated: a simulated culture answered; no living neurons were recorded.',
     replayed: 'Replayed: a recording was run again; nothing was stimulated.',
     real: 'Real: recorded from a culture on a device.',
     file: 'File: responses were read from a file; this program did not record them.',
+    several: 'Of several origins: that of each culture is named below.',
   }[provenance];
 }
