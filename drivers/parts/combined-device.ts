@@ -255,8 +255,8 @@ export class CombinedDevice implements RigDevice {
   // ---- what comes in ---------------------------------------------------------------------------------------------------
 
   #onRecorder(event: RecorderEvent): void {
-    // Pulses alone may still belong to those in the block that waits.
-    if (event.type !== 'pulses-seen') this.#releaseBlock();
+    // Pulses alone may still belong to those in the block that waits; so may an artefact in the next one.
+    if (event.type !== 'pulses-seen' && event.type !== 'block') this.#releaseBlock();
     switch (event.type) {
       case 'block':
         this.#onBlock(event);
@@ -317,6 +317,7 @@ export class CombinedDevice implements RigDevice {
     const endSample = block.firstSample + block.frames;
     this.#relation.add(this.#options.timers.nowMs(), endSample);
     this.#stimulation.onBlock(block);
+    this.#releaseBlock();
     // A delivery is told before the block that holds it: where its pulses may go on in the next block, this one waits.
     if (this.#stimulation.mayGoOnAt(endSample)) this.#heldBlock = block;
     else this.#pass(block);

@@ -243,6 +243,25 @@ describe('deliveries seen by their artefacts', () => {
     expect(bench.device.isArmed).toBe(true);
   });
 
+  test('steps of one artefact on either side of the border of a block are one, told before the block', async () => {
+    const bench = await openCombinedBench({ sight });
+    await bench.runFor(500);
+    await bench.stimulate([3, 4], bench.now() + 4000);
+    await bench.runFor(260);
+    const first = blockWith(bench, [{ at: BLOCK - 1, electrodes: [3] }]);
+    const border = first.firstSample + BLOCK;
+    const told = bench.events.length;
+    bench.recorder$.next(first);
+    // the amplifiers return in the next block, and the artefact has spread
+    const second = blockWith(bench, [{ at: 0, electrodes: [3, 4, 6] }]);
+    bench.recorder$.next({ ...second, firstSample: sampleIndex(border) });
+    expect(bench.of('stimulus-delivered')).toMatchObject([{ sample: border - 1, electrodes: [3, 4] }]);
+    const types = bench.events.slice(told).map(({ type }) => type);
+    expect(types.indexOf('stimulus-delivered')).toBeLessThan(types.indexOf('block'));
+    expect(messagesOf(bench)).toEqual([]);
+    expect(bench.device.isArmed).toBe(true);
+  });
+
   test('an artefact that nobody asked for ends the arming; while nothing is armed it is somebody at the bench', async () => {
     const bench = await openCombinedBench({ sight });
     await bench.runFor(500);
@@ -343,6 +362,24 @@ describe('switching off', () => {
     await bench.device.start();
     const profileHash = new Uint8Array(32);
     await expect(bench.device.arm({ serialNumber: 'R1+S1', profileHash })).rejects.toThrow(/not-configured/u);
+  });
+
+  test('an abort while it is configured wins, also before anything is programmed', async () => {
+    const bench = await openCombinedBench();
+    await bench.runFor(100);
+    bench.world.offMs = 50;
+    const before = bench.world.programmed;
+    const configured = bench.device.configure({ blockFrames: BLOCK, safetyProfile: bench.profile });
+    const outcome = configured.then(
+      () => 'configured',
+      (error: unknown) => error,
+    );
+    await bench.runFor(10);
+    const aborted = bench.device.abort();
+    await bench.runFor(300);
+    await aborted;
+    expect(await outcome).toMatchObject({ tag: 'refused' });
+    expect(bench.world.programmed).toBe(before);
   });
 
   test('a lost recorder is told last, when it is known whether stimulation is off', async () => {

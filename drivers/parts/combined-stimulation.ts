@@ -130,9 +130,12 @@ export class CombinedStimulation {
    */
   async configure(profile: SafetyProfile, signal?: AbortSignal): Promise<Uint8Array> {
     const { recorder, stimulator, phases } = this.#options;
-    await this.disarm('reconfigured', 'disarmed');
-    this.#profileHash = undefined;
+    const disarmed = this.disarm('reconfigured', 'disarmed');
+    // Whatever switches off from here on wins, also while this is being waited for.
     const offs = this.#offs;
+    await disarmed;
+    this.#assertNotOffSince(offs);
+    this.#profileHash = undefined;
     const profileHash = hashSafetyProfile(profile);
     if (stimulator !== null) {
       const { groups, stimulation } = stimulator.description;
@@ -140,9 +143,13 @@ export class CombinedStimulation {
       this.#programs = checkGroups(groups, { phases, profile, capabilities: stimulation, sampleRateHz });
       await this.#switch?.program(this.#programs, signal);
     }
-    if (offs !== this.#offs) throw refused('wrong-state', 'stimulation was switched off meanwhile');
+    this.#assertNotOffSince(offs);
     this.#profileHash = profileHash;
     return profileHash;
+  }
+
+  #assertNotOffSince(offs: number): void {
+    if (offs !== this.#offs) throw refused('wrong-state', 'stimulation was switched off meanwhile');
   }
 
   reportProgress(): void {
