@@ -436,6 +436,21 @@ describe('a Pulse Pal whose answers take their time', () => {
     expect(timers.nowMs()).toBeGreaterThan(startMs);
   });
 
+  it('raises no line long after it was asked to, because it had to be programmed anew first', async () => {
+    const bench = createLateBench();
+    const { timers, openPort } = bench;
+    const box = await bench.until(connectPulsePalBox({ port: PORT, timers, openPort }, never()));
+    await bench.until(box.allOff());
+    bench.facade.delayUs = 400_000;
+    const before = bench.pulses.length;
+    await expect(bench.until(box.pulse([1]))).rejects.toMatchObject({ tag: 'refused', message: containing('late') });
+    await bench.pass(100);
+    expect(bench.pulses.length).toBe(before);
+    await bench.until(box.pulse([1]));
+    await bench.pass(50);
+    expect(bench.pulses.length).toBe(before + 1);
+  });
+
   it('takes the late answer to one command for no answer to another', async () => {
     const bench = createLateBench();
     const stimulator = await connect(bench);
@@ -502,6 +517,21 @@ describe('a second trigger within a pulse', () => {
     await bench.until(stimulator.fire([0]));
     await bench.pass(100);
     expect(bench.pulses.map(({ output }) => output)).toEqual([1, 3, 1]);
+  });
+
+  it('is none after a trigger that was refused: that output has nothing to play', async () => {
+    const bench = createBench();
+    const stimulator = await connect(bench);
+    await program(bench, stimulator);
+    bench.port.block();
+    const first = stimulator.fire([0]);
+    await expect(stimulator.fire([1])).rejects.toThrow(/has not taken the last trigger/);
+    bench.port.unblock();
+    await bench.until(first);
+    await bench.pass(20);
+    await bench.until(stimulator.fire([1]));
+    await bench.pass(50);
+    expect(bench.pulses.map(({ output }) => output)).toEqual([1, 3]);
   });
 
   it('is none after all was switched off', async () => {

@@ -2,6 +2,7 @@ import type { Observable } from 'rxjs';
 import { MeaError } from '../../protocols/errors.js';
 import { UNLINKED_TRIGGER, type PulsePalSettings } from '../../protocols/pulse-pal/settings.js';
 import { CYCLE_US } from '../../protocols/pulse-pal/values.js';
+import type { Timers } from '../../protocols/timers.js';
 import { notProgrammed } from '../parts/group-pulse.js';
 import type { StimulatorEvent, TriggerBox } from '../parts/stimulator.js';
 import { PULSE_PAL_CAPABILITIES } from './capabilities.js';
@@ -17,6 +18,8 @@ export interface PulsePalBoxOptions extends PulsePalAddress {
 
 const DEFAULT_WIDTH_US = 1000;
 const MAX_WIDTH_US = 10_000;
+/** A line is raised at most so long after it was asked for. */
+const LATE_MS = 20;
 
 /**
  * Connects a Pulse Pal as a box of four lines, 5 V high. They are low when this resolves.
@@ -33,7 +36,7 @@ export async function connectPulsePalBox(options: PulsePalBoxOptions, signal: Ab
     });
   }
   const port = await openPulsePal(options, signal);
-  const box = new PulsePalBox(port, widthUs);
+  const box = new PulsePalBox(port, { widthUs, timers: options.timers });
   try {
     await box.program(signal);
   } catch (error) {
@@ -47,10 +50,12 @@ class PulsePalBox implements TriggerBox {
   readonly description: TriggerBox['description'];
   readonly lines = PULSE_PAL_CAPABILITIES.outputs;
   readonly #port: PulsePalPort;
+  readonly #timers: Timers;
   readonly #settings: PulsePalSettings;
 
-  constructor(port: PulsePalPort, widthUs: number) {
+  constructor(port: PulsePalPort, { widthUs, timers }: { readonly widthUs: number; readonly timers: Timers }) {
     this.#port = port;
+    this.#timers = timers;
     const line = toLineChannel(widthUs);
     this.#settings = { channels: [line, line, line, line], triggers: [UNLINKED_TRIGGER, UNLINKED_TRIGGER] };
     this.description = {
@@ -71,8 +76,18 @@ class PulsePalBox implements TriggerBox {
 
   async pulse(lines: readonly number[]): Promise<void> {
     // what was switched off is a box again with the next pulse; that fails when it is switched off once more meanwhile
+    const askedMs = this.#timers.nowMs();
     if (!this.#port.isProgrammed) await this.program();
     if (!this.#port.isProgrammed) throw notProgrammed(this.#port.where);
+    const lateMs = this.#timers.nowMs() - askedMs;
+    if (lateMs > LATE_MS) {
+      throw new MeaError('refused', {
+        what: 'The Pulse Pal raises no line so late',
+        got: `${lateMs.toFixed(0)} ms, for it had to be programmed first`,
+        wanted: `at most ${LATE_MS} ms`,
+        where: this.#port.where,
+      });
+    }
     await this.#port.trigger(lines);
   }
 

@@ -94,7 +94,15 @@ export class PulsePalPort {
     if (busy.length > 0) throw this.#busyError(busy);
     const offs = this.#offs;
     for (const output of outputs) this.#busyUntilMs[output - 1] = Infinity;
-    await this.#link.trigger(outputs);
+    try {
+      await this.#link.trigger(outputs);
+    } catch (error) {
+      // a refused one was not sent; of any other nobody knows
+      if (isMeaError(error, 'refused') && this.#offs === offs) {
+        for (const output of outputs) this.#busyUntilMs[output - 1] = -Infinity;
+      }
+      throw error;
+    }
     // an abort has ended what was played
     if (this.#offs !== offs) return;
     for (const output of outputs) this.#busyUntilMs[output - 1] = this.#timers.nowMs() + this.#lastsMs(output);
