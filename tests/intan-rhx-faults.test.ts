@@ -514,6 +514,27 @@ describe('a stimulator of RHX', () => {
     expect(typesOf(events).filter((type) => type !== 'warning')).toEqual(['started', 'ended']);
   });
 
+  it('tells the end of a recording that was switched off while it started, once it had told its start', async () => {
+    const { bench, pattern } = await openStimulating({ driver: { deadlines: { startMs: 20_000 } } });
+    const { rhx, facade, events } = bench;
+    await rhx.stimulator!.program([pattern]);
+    const off: { promise?: Promise<void> } = {};
+    rhx.recorder.events$.subscribe((event) => {
+      if (event.type === 'started') off.promise = rhx.stimulator!.allOff();
+    });
+    const starting = expect(rhx.recorder.start()).rejects.toThrow(/stopped meanwhile|switched off/);
+    await waitUntil(
+      () => facade.mode === 'Run',
+      () => facade.mode,
+    );
+    await bench.advance(256);
+    await starting;
+    await off.promise;
+    await rhx.recorder.stop();
+    expect(facade.mode).toBe('Stop');
+    expect(typesOf(events).filter((type) => type !== 'warning')).toEqual(['started', 'ended']);
+  });
+
   it('says so where it cannot be switched off', async () => {
     const { bench, pattern } = await openStimulating();
     const { rhx, facade, advance } = bench;

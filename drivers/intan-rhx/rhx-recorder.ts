@@ -124,10 +124,23 @@ export class RhxRecorder implements Recorder {
     try {
       await this.#session.start(hasBegun, signal);
     } catch (error) {
-      if (this.isRunning) this.#state = 'stopped';
+      if (this.isRunning) await this.#endFailedStart();
       throw error;
     }
     this.#silence.start();
+  }
+
+  /** The board may run all the same, or yet: it is stopped, and the end is told where the start was. */
+  async #endFailedStart(): Promise<void> {
+    if (this.#ending !== undefined) return this.#ending;
+    this.beginStop();
+    await this.#session.stop().catch((error: unknown) => {
+      this.warn(`the board may still run: ${toError(error).message}`);
+    });
+    if (this.#reader.hasStarted) return this.handleStopped();
+    this.#isStopping = false;
+    if (this.isRunning) this.#state = 'stopped';
+    return undefined;
   }
 
   async stop(): Promise<void> {

@@ -65,6 +65,11 @@ export class WaveformReader {
     this.#watch.gapSamples = samples;
   }
 
+  /** True once a run has told its start: then its end is to be told, too. */
+  get hasStarted(): boolean {
+    return this.#hasStarted;
+  }
+
   /** Sample after the last one that came. */
   get endSample(): number {
     return this.#base + this.#next;
