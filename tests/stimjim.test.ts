@@ -302,6 +302,8 @@ describe('a StimJim', () => {
     await expect(stimulator.tryTrigger(0)).rejects.toThrow(/A program is there/);
     expect(events).toMatchObject([{ type: 'failed', message: containing('booted anew') }]);
     expect(bench.pulses).toEqual([]);
+    // also where nobody has heard it say so
+    await expect(program(bench, stimulator)).rejects.toThrow(/not programmed: got it has booted/);
     // all its trains are overwritten, and it can be programmed again
     await bench.until(stimulator.allOff());
     for (const n of [0, 42, 97, 99]) bench.facade.type(`T${n}`);

@@ -121,6 +121,8 @@ class StimJimDevice implements StimJim {
     }
     const pulses = groups.map((group, i) => pulseOfGroup(patterns[i], group));
     if (this.#pendingOffs > 0) throw this.#notNow('it is being switched off');
+    // The others of its trains would stay those of its makers.
+    if (this.#hasLostTrains) throw this.#notNow('it has booted, and was not switched off since');
     this.#trains = new Map();
     const trains = new Map<string, StimJimTrain>();
     this.#isProvenOff = false;
