@@ -144,6 +144,17 @@ describe('pulses and the stimuli whose they are', () => {
     expect(bench.events.slice(place).some(({ type }) => type === 'stream-ended')).toBe(true);
   });
 
+  test('nothing is fired while no samples come in which it would be seen', async () => {
+    const bench = await openCombinedBench();
+    await bench.runFor(500);
+    await bench.stimulate([3, 4], bench.now() + 4000);
+    await bench.stimulate([3, 4], bench.now() + 0.9 * RATE_HZ);
+    bench.world.isMute = true;
+    await bench.runFor(1500);
+    expect(bench.fired).toHaveLength(1);
+    expect(bench.of('stimulus-dropped')).toMatchObject([{ stimulusId: 2, reason: 'device-fault' }]);
+  });
+
   test('three triggers in a row of which nothing is seen end the arming', async () => {
     const bench = await openCombinedBench();
     await bench.runFor(500);

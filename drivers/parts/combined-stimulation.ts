@@ -244,6 +244,12 @@ export class CombinedStimulation {
     return ((sample - this.#lane.nextSample) * 1000) / this.#options.recorder.description.sampleRateHz;
   }
 
+  /** How long ago the next sample was expected. */
+  #blindMs(): number {
+    const nowMs = this.#options.timers.nowMs();
+    return nowMs - (this.#host.hostMsAt(this.#lane.nextSample) ?? nowMs);
+  }
+
   #plan(stimulus: PlannedStimulus, inMs: number): void {
     const { timers } = this.#options;
     this.#planned.add(stimulus, () => {
@@ -264,6 +270,12 @@ export class CombinedStimulation {
     // The look at the main loop may end the arming.
     this.#mainLoop.check();
     if (!this.#isArmed || stimulator === null) return;
+    const blindMs = this.#blindMs();
+    if (blindMs > UNSEEN_AFTER_MS) {
+      this.#planned.remove(stimulus);
+      this.#tellDropped(stimulus, 'device-fault', `no samples came for ${blindMs.toFixed(0)} ms: it would not be seen`);
+      return;
+    }
     this.#planned.noteFired(stimulus, this.#lane.nextSample);
     this.#fired += 1;
     stimulator.fire(stimulus.groups).catch((error: unknown) => {

@@ -198,6 +198,8 @@ export class FakeLab {
   refuses: Error | undefined;
   /** Triggers are taken, and nothing leaves. */
   isSilent = false;
+  /** No more blocks come, and nobody says why. */
+  isMute = false;
   /** How often switching off fails from now on. */
   offFailures = 0;
   /** Switching off takes so long. */
@@ -278,7 +280,7 @@ export class FakeLab {
     const { timers, recorder$ } = this.#options;
     const endMs = ((this.nextSample + BLOCK) * 1000) / RATE_HZ + LATENCY_MS;
     timers.after(endMs - timers.nowMs(), () => {
-      if (!this.#isRunning) return;
+      if (!this.#isRunning || this.isMute) return;
       const end = this.nextSample + BLOCK;
       const due = this.#seen.filter((event) => 'sample' in event && event.sample < end);
       this.#seen = this.#seen.filter((event) => !due.includes(event));
