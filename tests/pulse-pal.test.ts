@@ -324,7 +324,7 @@ describe('a Pulse Pal behind an isolator', () => {
     bench.port.unblock();
     await bench.pass(50);
     expect(bench.pulses).toEqual([]);
-    expect(events).toMatchObject([{ type: 'failed', message: containing('took no bytes for 1000 ms') }]);
+    expect(events).toMatchObject([{ type: 'failed', message: containing('took no bytes for 250 ms') }]);
     await bench.until(stimulator.close());
   });
 

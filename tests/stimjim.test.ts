@@ -389,7 +389,7 @@ describe('a StimJim', () => {
     bench.port.unblock();
     await bench.pass(50);
     expect(bench.pulses).toEqual([]);
-    expect(events.at(-1)).toMatchObject({ type: 'failed', message: containing('took no bytes for 1000 ms') });
+    expect(events.at(-1)).toMatchObject({ type: 'failed', message: containing('took no bytes for 250 ms') });
   });
 
   it('says what is not known to be off when it is closed', async () => {

@@ -187,7 +187,7 @@ it('raises no line late when its port stands still, and a second word does not q
   bench.port.unblock();
   await bench.pass(50);
   expect(bench.pulses).toEqual([]);
-  expect(bench.events.map(({ type }) => type)).toEqual(['warning', 'failed']);
+  expect(bench.events.map(({ type }) => type)).toEqual(['failed']);
 });
 
 it('says what is not known to be low when it is closed', async () => {

@@ -37,6 +37,8 @@ export class RhxRecorder implements Recorder {
   #socket: Socket | undefined;
   #state: 'stopped' | 'running' | 'failed' | 'closed' = 'stopped';
   #heardMs = 0;
+  /** It failed, and the board that we started runs on. */
+  #boardRunsOn = false;
   /** We are stopping the board: no sample is no surprise. */
   #isStopping = false;
   #restoring: Promise<void> | undefined;
@@ -73,7 +75,10 @@ export class RhxRecorder implements Recorder {
       silenceMs: deadlines.silenceMs,
       onSilence: (silentMs) => {
         this.#handleSilence(silentMs).catch((error: unknown) => {
-          this.#fail(`RHX is silent: ${toError(error).message}`);
+          // Something more urgent was sent instead of the question: it is asked again where that was no stop.
+          if (isMeaError(error, 'refused')) {
+            if (this.isRunning && !this.#isStopping && this.#ending === undefined) this.#silence.start();
+          } else this.#fail(`RHX is silent: ${toError(error).message}`);
         });
       },
     });
@@ -195,8 +200,9 @@ export class RhxRecorder implements Recorder {
     if (this.#state === 'closed') return;
     const { timers, deadlines, address } = this.#session.options;
     const bounds = { timers, delayMs: 2 * deadlines.answerMs + deadlines.drainMs, what: 'Closing', where: address };
-    if (this.isRunning) {
-      await waitWithin(this.stop(), bounds).catch((error: unknown) => {
+    const isToStop = this.#boardRunsOn && this.#session.console.isConnected;
+    if (this.isRunning || isToStop) {
+      await waitWithin(isToStop ? this.#session.stop() : this.stop(), bounds).catch((error: unknown) => {
         this.warn(`the board may still run: ${toError(error).message}`);
       });
     }
@@ -289,7 +295,7 @@ export class RhxRecorder implements Recorder {
         if (this.isRunning && !this.#isStopping) this.#silence.start();
       })
       .catch((error: unknown) => {
-        this.#fail(`the waveform port of RHX was not reached again: ${toError(error).message}`);
+        this.#fail(`the waveform port of RHX was not reached again: ${toError(error).message}`, { boardRuns: true });
       })
       .finally(() => {
         this.#restoring = undefined;
@@ -319,7 +325,9 @@ export class RhxRecorder implements Recorder {
       this.#reader.endRun();
       this.#fail('somebody has stopped the board in RHX');
     } else if (timers.nowMs() - this.#heardMs < deadlines.silenceMs) {
-      this.#fail('the blocks of RHX have another size: somebody has changed what it sends; connect again');
+      this.#fail('the blocks of RHX have another size: somebody has changed what it sends; connect again', {
+        boardRuns: true,
+      });
     } else {
       this.warn(`no block for ${Math.round(silentMs)} ms: connecting to the waveform port again`);
       this.#dropSocket();
@@ -349,8 +357,10 @@ export class RhxRecorder implements Recorder {
     socket?.destroy();
   }
 
-  #fail(message: string): void {
+  /** @param boardRuns true where the board that we started runs on, as far as is known: `close` stops it then */
+  #fail(message: string, { boardRuns = false } = {}): void {
     if (this.#state === 'closed' || this.#state === 'failed') return;
+    this.#boardRunsOn = boardRuns && this.isRunning;
     this.#state = 'failed';
     this.#silence.stop();
     this.#dropSocket();

@@ -19,6 +19,8 @@ import { EventLane } from './event-lane.js';
 import type { PulsesSeen, RecorderEvent, SamplesLost } from './recorder.js';
 import { RestWindow, type RestedStretch } from './rest-window.js';
 
+/** The first samples come so long after the recorder was started at most. */
+const START_MS = 10_000;
 /** The end of an acquisition comes so long after the recorder has stopped at most. */
 const END_MS = 5000;
 /** A rest takes at most so much longer than its samples do. */
@@ -52,6 +54,8 @@ export class CombinedDevice implements RigDevice {
   #gaps = 0;
   #lostMessages = 0;
   #linksLost = 0;
+  /** Who waits for the first samples. */
+  #startWaiter: { readonly resolve: () => void; readonly reject: (error: Error) => void } | undefined;
   #failed: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
 
@@ -121,13 +125,20 @@ export class CombinedDevice implements RigDevice {
 
   async configure({ safetyProfile }: DeviceConfiguration, signal?: AbortSignal): Promise<Configured> {
     const profileHash = await this.#stimulation.configure(safetyProfile, signal);
-    this.#state = 'ready';
+    if (this.#state !== 'running') this.#state = 'ready';
     return { blockFrames: this.#options.recorder.description.blockFrames, profileHash };
   }
 
+  /** Resolves when the first samples have come: before that nobody knows what sample it is. */
   async start(signal?: AbortSignal): Promise<void> {
-    await this.#options.recorder.start(signal);
-    this.#state = 'running';
+    const { recorder, timers } = this.#options;
+    const started = new Promise<void>((resolve, reject) => {
+      this.#startWaiter = { resolve, reject };
+    });
+    started.catch(() => undefined);
+    await recorder.start(signal);
+    const where = recorder.description.device;
+    await waitWithin(started, { timers, delayMs: START_MS, what: 'The first samples', where, signal });
   }
 
   /**
@@ -305,6 +316,8 @@ export class CombinedDevice implements RigDevice {
     this.#relation = createClockRelation({ nominalHz: this.capabilities.sampleRateHz });
     this.#tally.start();
     this.#lane.tell({ type: 'stream-started', firstSample });
+    this.#startWaiter?.resolve();
+    this.#startWaiter = undefined;
   }
 
   #onPulses({ sample, electrodes, atCompliance }: PulsesSeen): void {
@@ -424,6 +437,7 @@ export class CombinedDevice implements RigDevice {
   /** Whoever waits for the end of an acquisition or of a rest is told that it does not come. */
   #giveUpWaiting(what: string): void {
     const error = new MeaError('link', { what });
+    this.#startWaiter?.reject(error);
     this.#end.fail(error);
     this.#breakOffRest(error);
   }

@@ -153,6 +153,13 @@ describe('pulses and the stimuli whose they are', () => {
     await bench.runFor(1500);
     expect(bench.fired).toHaveLength(1);
     expect(bench.of('stimulus-dropped')).toMatchObject([{ stimulusId: 2, reason: 'device-fault' }]);
+    expect(bench.device.isArmed).toBe(true);
+    for (let i = 0; i < 2; i++) {
+      await bench.stimulate([3, 4], bench.sampleNow() + 4000);
+      await bench.runFor(400);
+    }
+    expect(bench.fired).toHaveLength(1);
+    expect(bench.device.isArmed).toBe(false);
   });
 
   test('three triggers in a row of which nothing is seen end the arming', async () => {
@@ -168,7 +175,7 @@ describe('pulses and the stimuli whose they are', () => {
     await trial(bench, [3, 4]);
     expect(bench.device.isArmed).toBe(false);
     expect(bench.offs()).toBe(1);
-    expect(messagesOf(bench).at(-1)).toMatch(/3 triggers in a row of which nothing was seen/u);
+    expect(messagesOf(bench).at(-1)).toMatch(/3 stimuli in a row of which nothing was seen/u);
   });
 
   test('pulses of one stimulus on either side of the border of a block are put together, before the block', async () => {
@@ -348,8 +355,6 @@ describe('switching off', () => {
     await expect(bench.device.configure(configuration)).rejects.toThrow(/not known to be off/u);
     expect(bench.world.programmed).toBe(programmed);
     const { profileHash } = await bench.device.configure(configuration);
-    await expect(bench.device.arm({ serialNumber: 'R1+S1', profileHash })).rejects.toThrow(/recorder does not run/u);
-    await bench.device.start();
     await bench.device.arm({ serialNumber: 'R1+S1', profileHash });
     expect(bench.offs()).toBe(7);
   });
@@ -404,6 +409,34 @@ describe('switching off', () => {
     expect(bench.events.at(-1)).toMatchObject({ type: 'link-failed' });
     expect(bench.events.at(-2)).toMatchObject({ type: 'driver-warning' });
     expect(bench.of('driver-warning').at(-1)!.message).toMatch(/not known to be off: got The stimulator did not/u);
+  });
+});
+
+describe('the beginning of an acquisition', () => {
+  test('has come when its first samples have', async () => {
+    const bench = await openCombinedBench();
+    const stopped = bench.device.stop();
+    await bench.runFor(10);
+    await stopped;
+    bench.world.start = () => Promise.resolve();
+    const done: string[] = [];
+    const started = bench.device.start().then(() => done.push('started'));
+    await bench.runFor(500);
+    expect(done).toEqual([]);
+    bench.recorder$.next({ type: 'started', firstSample: sampleIndex(0) });
+    await started;
+    const late = expect(bench.device.start()).rejects.toThrow(/first samples took longer than 10000 ms/u);
+    await bench.runFor(10_100);
+    await late;
+  });
+
+  test('configuring while it runs does not end it', async () => {
+    const bench = await openCombinedBench();
+    await bench.runFor(100);
+    await bench.device.disarm();
+    const { profileHash } = await bench.device.configure({ blockFrames: BLOCK, safetyProfile: bench.profile });
+    expect(bench.device.state).toBe('running');
+    await bench.device.arm({ serialNumber: 'R1+S1', profileHash });
   });
 });
 

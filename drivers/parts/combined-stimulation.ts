@@ -274,6 +274,7 @@ export class CombinedStimulation {
     if (blindMs > UNSEEN_AFTER_MS) {
       this.#planned.remove(stimulus);
       this.#tellDropped(stimulus, 'device-fault', `no samples came for ${blindMs.toFixed(0)} ms: it would not be seen`);
+      this.#countUnseen();
       return;
     }
     this.#planned.noteFired(stimulus, this.#lane.nextSample);
@@ -370,9 +371,13 @@ export class CombinedStimulation {
   /** Not dropped: it may have left, and stays in the account of its charge. Its trial is missing, and does not count. */
   #onUnseen({ stimulusId }: PlannedStimulus, why: string): void {
     this.#lane.fault(`The trigger of stimulus ${stimulusId} was given, and ${why}`);
+    this.#countUnseen();
+  }
+
+  #countUnseen(): void {
     this.#unseenInARow += 1;
     if (this.#unseenInARow < UNSEEN_IN_A_ROW || !this.#isArmed) return;
-    const message = `${UNSEEN_IN_A_ROW} triggers in a row of which nothing was seen: stimulation ends`;
+    const message = `${UNSEEN_IN_A_ROW} stimuli in a row of which nothing was seen: stimulation ends`;
     this.#lane.fault(message);
     this.end('device-fault', 'device-fault');
   }

@@ -6,6 +6,8 @@ import { abandonSerialPort, openSerialPort } from '../transports/serial.js';
 
 /** How long the line may take no bytes. */
 const WRITE_MS = 1000;
+/** The same for a trigger: what leaves later would leave too near to the next. */
+const TRIGGER_MS = 250;
 /** How long a port may take to close. */
 const CLOSE_MS = 1000;
 
@@ -88,7 +90,14 @@ export class DevicePort {
    *
    * @throws MeaError `link` when the port is gone, `deadline` when the line takes nothing, after which it is gone
    */
-  async write(bytes: Uint8Array, what: string): Promise<void> {
+  write(bytes: Uint8Array, what: string): Promise<void> {
+    return this.#write(bytes, { what, withinMs: WRITE_MS });
+  }
+
+  async #write(
+    bytes: Uint8Array,
+    { what, withinMs }: { readonly what: string; readonly withinMs: number },
+  ): Promise<void> {
     if (this.#lost !== null) throw this.#lost;
     const written = new Promise<void>((resolve, reject) => {
       this.#waiting.add(reject);
@@ -98,11 +107,11 @@ export class DevicePort {
         else reject(this.#lose(`a write failed: ${error.message}`));
       });
     });
-    const bounds = { timers: this.#timers, delayMs: WRITE_MS, what: `Sending ${what}`, where: this.where };
+    const bounds = { timers: this.#timers, delayMs: withinMs, what: `Sending ${what}`, where: this.where };
     try {
       await waitWithin(written, bounds);
     } catch (error) {
-      if (isMeaError(error, 'deadline')) this.giveUp(`the line took no bytes for ${WRITE_MS} ms`);
+      if (isMeaError(error, 'deadline')) this.giveUp(`the line took no bytes for ${withinMs} ms`);
       throw error;
     }
   }
@@ -122,7 +131,7 @@ export class DevicePort {
     }
     this.#isTriggering = true;
     try {
-      await this.write(bytes, what);
+      await this.#write(bytes, { what, withinMs: TRIGGER_MS });
     } finally {
       this.#isTriggering = false;
     }
