@@ -201,7 +201,7 @@ describe('meactl fit', () => {
 
   it('says in its report of each culture where it is from, also of recorded runs beside files', async () => {
     const experiment = smallExperiment({ mixing: 0.25, sessions: 6, trials: 32, initialSessions: 4 });
-    const { path } = await recordPart(join(root, 'run'), experiment, { trials: 6 * 32, by: 'interrupt' });
+    const { path } = await recordPart(join(root, 'recorded'), experiment, { trials: 6 * 32, by: 'interrupt' });
     const [alone, beside] = [join(root, 'alone.html'), join(root, 'beside.html')];
     expect((await fit([path], '--report', alone)).code).toBe(0);
     expect(readFileSync(alone, 'utf8')).toContain('<p class="provenance">Emulated: ');
