@@ -23,7 +23,7 @@ function record(): Int16Array {
 
 function lookIn(blockFrames: number): readonly ArtefactStep[] {
   const samples = record();
-  const watch = new ArtefactWatch({ aboveUv: 100, gainUvPerBit: 0.2, skewSamples: 2, holdSamples: 100 });
+  const watch = new ArtefactWatch({ aboveUv: 100, gainUvPerBit: 0.2, skewSamples: 2, sampleRateHz: 10_000 });
   const steps: ArtefactStep[] = [];
   for (let from = 0; from < FRAMES; from += blockFrames) {
     const frames = Math.min(blockFrames, FRAMES - from);
@@ -47,7 +47,7 @@ describe('an artefact watch', () => {
   });
 
   test('takes no step over samples that are missing', () => {
-    const watch = new ArtefactWatch({ aboveUv: 100, gainUvPerBit: 0.2, skewSamples: 2, holdSamples: 100 });
+    const watch = new ArtefactWatch({ aboveUv: 100, gainUvPerBit: 0.2, skewSamples: 2, sampleRateHz: 10_000 });
     const look = (firstSample: number, value: number): readonly ArtefactStep[] =>
       watch.look({ firstSample: sampleIndex(firstSample), frames: 1, channels: 1, samples: Int16Array.of(value) });
     look(0, 0);

@@ -1,6 +1,10 @@
 import type { SampleBlock } from '../../protocols/sample-block.js';
 import { sampleIndex, type SampleIndex } from '../../protocols/units.js';
 
+const NONE: readonly number[] = [];
+/** An artefact may last so long: its other phases, the amplifier's return. */
+const ARTEFACT_MS = 10;
+
 /** How an artefact is told from anything alive. */
 export interface ArtefactWatchOptions {
   /** A step from one sample to the next of more than this: far above a spike's. */
@@ -8,8 +12,7 @@ export interface ArtefactWatchOptions {
   readonly gainUvPerBit: number;
   /** Steps within so many samples after the first of an artefact may be further electrodes' first. */
   readonly skewSamples: number;
-  /** Steps within so many samples after its first belong to an artefact: its other phases, the amplifier's return. */
-  readonly holdSamples: number;
+  readonly sampleRateHz: number;
 }
 
 /** Electrodes that stepped from one sample to the next, and had not before in this artefact. */
@@ -32,10 +35,10 @@ export class ArtefactWatch {
   /** Electrodes that have stepped in this artefact. */
   readonly #stepped = new Set<number>();
 
-  constructor({ aboveUv, gainUvPerBit, skewSamples, holdSamples }: ArtefactWatchOptions) {
+  constructor({ aboveUv, gainUvPerBit, skewSamples, sampleRateHz }: ArtefactWatchOptions) {
     this.#aboveBits = aboveUv / gainUvPerBit;
     this.#skewSamples = skewSamples;
-    this.#holdSamples = holdSamples;
+    this.#holdSamples = Math.round((ARTEFACT_MS * sampleRateHz) / 1000);
   }
 
   /** An acquisition begins: samples are counted anew. */
@@ -51,34 +54,41 @@ export class ArtefactWatch {
    * @returns the steps with which artefacts begin: the first of each, and those within the skew after it
    */
   look({ firstSample, frames, channels, samples }: SampleBlock): readonly ArtefactStep[] {
-    let before = this.#last?.sample === firstSample - 1 ? this.#last.frame : undefined;
     const steps: ArtefactStep[] = [];
-    for (let frame = 0; frame < frames; frame++) {
-      const now = samples.subarray(frame * channels, (frame + 1) * channels);
-      if (before !== undefined) {
-        const sample = firstSample + frame;
-        const since = sample - this.#beganAt;
-        if (since > this.#holdSamples) this.#stepped.clear();
-        if (since > this.#holdSamples || since <= this.#skewSamples) {
-          const electrodes = this.#newSteps(before, now);
-          if (electrodes.length > 0) steps.push({ sample: sampleIndex(sample), electrodes });
-          if (electrodes.length > 0 && since > this.#holdSamples) this.#beganAt = sample;
-        }
+    const follows = this.#last?.sample === firstSample - 1;
+    for (let frame = follows ? 0 : 1; frame < frames; frame++) {
+      const sample = firstSample + frame;
+      const since = sample - this.#beganAt;
+      if (since > this.#skewSamples && since <= this.#holdSamples) continue;
+      const at = frame * channels;
+      const electrodes =
+        frame === 0
+          ? this.#stepsBetween(this.#last!.frame, 0, { samples, at, channels })
+          : this.#stepsBetween(samples, at - channels, { samples, at, channels });
+      if (electrodes.length === 0) continue;
+      if (since > this.#holdSamples) {
+        this.#beganAt = sample;
+        this.#stepped.clear();
       }
-      before = now;
+      const first = electrodes.filter((electrode) => !this.#stepped.has(electrode));
+      for (const electrode of first) this.#stepped.add(electrode);
+      if (first.length > 0) steps.push({ sample: sampleIndex(sample), electrodes: first });
     }
-    if (before !== undefined) this.#last = { sample: firstSample + frames - 1, frame: before.slice() };
+    if (frames > 0) this.#last = { sample: firstSample + frames - 1, frame: samples.slice((frames - 1) * channels) };
     return steps;
   }
 
-  #newSteps(before: Int16Array, now: Int16Array): readonly number[] {
-    const electrodes: number[] = [];
-    for (let electrode = 0; electrode < now.length; electrode++) {
-      const isStep = Math.abs(now[electrode]! - before[electrode]!) > this.#aboveBits;
-      if (!isStep || this.#stepped.has(electrode)) continue;
-      this.#stepped.add(electrode);
+  #stepsBetween(
+    before: Int16Array,
+    beforeAt: number,
+    { samples, at, channels }: { readonly samples: Int16Array; readonly at: number; readonly channels: number },
+  ): readonly number[] {
+    let electrodes: number[] | undefined;
+    for (let electrode = 0; electrode < channels; electrode++) {
+      if (Math.abs(samples[at + electrode]! - before[beforeAt + electrode]!) <= this.#aboveBits) continue;
+      electrodes ??= [];
       electrodes.push(electrode);
     }
-    return electrodes;
+    return electrodes ?? NONE;
   }
 }

@@ -202,7 +202,9 @@ export class CombinedDevice implements RigDevice {
   }
 
   arm(request: ArmRequest): Promise<void> {
-    return this.#stimulation.arm(request);
+    return promiseOf(() => {
+      this.#stimulation.arm(request);
+    });
   }
 
   disarm(): Promise<void> {
@@ -214,15 +216,17 @@ export class CombinedDevice implements RigDevice {
   }
 
   upload(pattern: CheckedPattern): Promise<void> {
-    return this.#stimulation.upload(pattern);
+    return promiseOf(() => {
+      this.#stimulation.upload(pattern);
+    });
   }
 
   stimulate(command: CheckedStimCommand): Promise<Scheduled | Refusal> {
-    return this.#stimulation.stimulate(command);
+    return promiseOf(() => this.#stimulation.stimulate(command));
   }
 
   cancel(stimulusId: number): Promise<{ readonly type: 'done' } | Refusal> {
-    return this.#stimulation.cancel(stimulusId);
+    return promiseOf(() => this.#stimulation.cancel(stimulusId));
   }
 
   measureImpedance(): Promise<readonly Impedance[]> {
@@ -462,6 +466,13 @@ export class CombinedDevice implements RigDevice {
     const message = `${deliveries} stimuli seen; beside the sample that they were due at by ${toMs(medianSamples)} (median), interquartile range ${toMs(spreadSamples)}, at most ${toMs(worstSamples)}`;
     this.#lane.log('info', message);
   }
+}
+
+/** What is known at once, as the contract of a device has it: it is done when this returns, and what it throws rejects. */
+function promiseOf<T>(answer: () => T): Promise<T> {
+  return new Promise((resolve) => {
+    resolve(answer());
+  });
 }
 
 /** The block from a sample on. */

@@ -34,10 +34,9 @@ const UNSEEN_IN_A_ROW = 3;
 const LATE_MS = 20;
 /** Pulses of one stimulus begin within so many samples. */
 const SKEW_SAMPLES = 2;
-/** An artefact may last so long. */
-const ARTEFACT_MS = 10;
 /** A stimulus is planned at most so far ahead. */
 const MAX_AHEAD_MS = 1000;
+
 /** What the stimulation of a combined device has to know of its acquisition. */
 export interface AcquisitionView {
   readonly serialNumber: string;
@@ -83,9 +82,8 @@ export class CombinedStimulation {
       sight.type === 'artefact' || this.#planned.mayHaveMore(electrodes);
     this.#pulses = new PulseJoin(SKEW_SAMPLES, mayHaveMore);
     if (sight.type === 'artefact') {
-      const holdSamples = Math.round((ARTEFACT_MS * sampleRateHz) / 1000);
       const { aboveUv } = sight;
-      this.#artefacts = new ArtefactWatch({ aboveUv, gainUvPerBit, skewSamples: SKEW_SAMPLES, holdSamples });
+      this.#artefacts = new ArtefactWatch({ aboveUv, gainUvPerBit, sampleRateHz, skewSamples: SKEW_SAMPLES });
     }
     const onWarning = (message: string): void => {
       lane.warn(message);
@@ -156,8 +154,8 @@ export class CombinedStimulation {
     this.#mainLoop.reportProgress();
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await -- the contract of a device is asynchronous
-  async arm({ serialNumber, profileHash }: ArmRequest): Promise<void> {
+  /** @throws MeaError `refused` */
+  arm({ serialNumber, profileHash }: ArmRequest): void {
     const { stimulator, acceptsNoWatchdog } = this.#options;
     if (stimulator === null) throw new MeaError('refused', { what: 'The rig has no stimulator to arm' });
     const { device, watchdogMs } = stimulator.description;
@@ -185,15 +183,15 @@ export class CombinedStimulation {
     }
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await -- the contract of a device is asynchronous
-  async upload(pattern: CheckedPattern): Promise<void> {
+  /** @throws MeaError `refused` for a pattern that the groups cannot make, or that did not pass the gate */
+  upload(pattern: CheckedPattern): void {
     if (!isCheckedPattern(pattern)) throw unchecked('pattern');
     const choice = this.#choose(pattern);
     if (choice.type === 'impossible') throw refused('unsupported', choice.message);
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await -- the contract of a device is asynchronous
-  async stimulate(command: CheckedStimCommand): Promise<Scheduled | Refusal> {
+  /** @throws MeaError `refused` for a command that did not pass the gate */
+  stimulate(command: CheckedStimCommand): Scheduled | Refusal {
     if (!isCheckedStimCommand(command)) throw unchecked('stimulus');
     if (!this.#isArmed) return refusal('not-armed', 'the device is not armed');
     const { stimulusId, at, pattern } = command;
@@ -223,11 +221,11 @@ export class CombinedStimulation {
     return { type: 'scheduled', sample: dueSample };
   }
 
-  cancel(stimulusId: number): Promise<{ readonly type: 'done' } | Refusal> {
+  cancel(stimulusId: number): { readonly type: 'done' } | Refusal {
     const stimulus = this.#planned.withdraw(stimulusId);
-    if (stimulus === undefined) return Promise.resolve(refusal('late', `stimulus ${stimulusId} does not wait`));
+    if (stimulus === undefined) return refusal('late', `stimulus ${stimulusId} does not wait`);
     this.#tellDropped(stimulus, 'cancelled', 'taken back');
-    return Promise.resolve({ type: 'done' });
+    return { type: 'done' };
   }
 
   #choose(pattern: CheckedPattern): ReturnType<typeof chooseGroups> {

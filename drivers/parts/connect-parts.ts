@@ -2,6 +2,7 @@ import { merge } from 'rxjs';
 import { MeaError } from '../../protocols/errors.js';
 import type { Timers } from '../../protocols/timers.js';
 import type { CombinedAddress } from '../device-address.js';
+import { boxLineOf } from '../intan-rhx/box-lines.js';
 import { connectIntanRhx } from '../intan-rhx/connect-intan-rhx.js';
 import type { IntanRhxOptions, RhxGroupOptions } from '../intan-rhx/options.js';
 import { connectOpenEphys } from '../open-ephys/connect-open-ephys.js';
@@ -27,9 +28,6 @@ export interface ConnectPartsOptions {
   /** How serial ports are opened; a test gives one that leads to a facade. */
   readonly openPort?: OpenPort;
 }
-
-/** Of the controller. */
-const DIGITAL_INPUTS = 16;
 
 type RhxRecorderPart = Extract<RecorderPart, { readonly type: 'intan-rhx' }>;
 type RhxStimulatorPart = Extract<StimulatorPart, { readonly type: 'intan-rhx' }>;
@@ -125,10 +123,9 @@ async function connectRhx(
   }
 }
 
-/** Line n of a box is wired to digital-in n, line 16 + n to analog-in n. */
 function toRhxGroup(group: StimulusGroup): RhxGroupOptions {
-  const [, input] = /^analog-in (\d+)$/u.exec(group.trigger) ?? [];
-  return input === undefined ? group : { ...group, boxLine: DIGITAL_INPUTS + Number(input) };
+  const boxLine = boxLineOf(group.trigger);
+  return boxLine === undefined ? group : { ...group, boxLine };
 }
 
 function connectBox(box: TriggerBoxPart, options: ConnectPartsOptions, signal: AbortSignal): Promise<TriggerBox> {

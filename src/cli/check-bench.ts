@@ -1,4 +1,5 @@
 import { filter, firstValueFrom, map, timeout, type Observable, type Subscription } from 'rxjs';
+import { pause } from '../../drivers/mea-link/bounded-wait.js';
 import type { ConnectedParts } from '../../drivers/parts/connect-parts.js';
 import type { RecorderEvent } from '../../drivers/parts/recorder.js';
 import { createClockRelation, type ClockRelation } from '../../protocols/clock-relation.js';
@@ -51,13 +52,7 @@ export class CheckBench {
   }
 
   wait(ms: number): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const cancel = this.#timers.after(ms, resolve);
-      this.#signal.addEventListener('abort', () => {
-        cancel();
-        reject(this.#signal.reason instanceof Error ? this.#signal.reason : new Error(String(this.#signal.reason)));
-      });
-    });
+    return pause(this.#timers, ms, this.#signal);
   }
 
   /** The first event of a kind within a second of asking; undefined where none comes. */

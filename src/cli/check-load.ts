@@ -13,8 +13,6 @@ import type { CheckBench, CheckStep } from './check-bench.js';
 /** So near to what was asked a measured current is; devices tell whole microamperes. */
 const CURRENT_TOLERANCE = 0.1;
 const ROUNDING_UA = 1;
-/** Nothing else of an artefact is told for so long, in ms. */
-const ARTEFACT_MS = 10;
 
 /** What is to be done with a dummy load. */
 export interface LoadCheck {
@@ -138,8 +136,7 @@ function watchArtefact(
   aboveUv: number,
   wanted: readonly number[],
 ): (event: RecorderEvent) => Found | undefined {
-  const holdSamples = Math.round((ARTEFACT_MS * sampleRateHz) / 1000);
-  const watch = new ArtefactWatch({ aboveUv, gainUvPerBit, skewSamples: 0, holdSamples });
+  const watch = new ArtefactWatch({ aboveUv, gainUvPerBit, sampleRateHz, skewSamples: 0 });
   return (event) => {
     if (event.type !== 'block') return undefined;
     const [step] = watch.look(event);

@@ -1,8 +1,6 @@
 import { z } from 'zod';
-
-/** Of an Intan controller. */
-const DIGITAL_INPUTS = 16;
-const PULSE_PAL_OUTPUTS = 4;
+import { boxLineOf } from '../../drivers/intan-rhx/box-lines.js';
+import { PULSE_PAL_CAPABILITIES } from '../../drivers/pulse-pal/capabilities.js';
 
 const PORT = z.int().min(1).max(65_535);
 const HOST = z.string().min(1).max(253).default('127.0.0.1').describe('Computer that its program runs on.');
@@ -200,20 +198,13 @@ export const combinedSectionSchema = z
           trigger,
         );
       }
-      const line = lineOf(trigger);
-      if (stimulator.triggerBox?.type === 'pulse-pal' && line !== undefined && line > PULSE_PAL_OUTPUTS) {
-        const what = `one of digital-in 1 to ${PULSE_PAL_OUTPUTS}: a Pulse Pal has no line ${line}`;
+      const line = boxLineOf(trigger);
+      if (stimulator.triggerBox?.type === 'pulse-pal' && line !== undefined && line > PULSE_PAL_CAPABILITIES.outputs) {
+        const what = `one of digital-in 1 to ${PULSE_PAL_CAPABILITIES.outputs}: a Pulse Pal has no line ${line}`;
         complain(['stimulator', 'groups', g, 'trigger'], what, trigger);
       }
     });
   });
-
-/** Line of a trigger box that fires a group of an Intan controller; undefined for a key. */
-function lineOf(trigger: string): number | undefined {
-  const [, kind, number] = /^(digital|analog)-in (\d+)$/u.exec(trigger) ?? [];
-  if (kind === undefined) return undefined;
-  return kind === 'digital' ? Number(number) : DIGITAL_INPUTS + Number(number);
-}
 
 /** A checked section. */
 export type CombinedSection = z.infer<typeof combinedSectionSchema>;

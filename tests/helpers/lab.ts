@@ -51,7 +51,7 @@ const combinedRig = z.looseObject({ combined: z.object({ recorder: part, stimula
 type Parts = z.infer<typeof combinedRig>['combined'];
 
 /** A bundled rig, filled in by somebody who knows what is connected. */
-function fillIn(name: string, change: (combined: Parts) => void): Record<string, unknown> {
+export function fillIn(name: string, change: (combined: Parts) => void): Record<string, unknown> {
   const rig = combinedRig.parse(parse(readFileSync(join(packageFolder(), 'rigs', `${name}.yaml`), 'utf8')));
   change(rig.combined);
   return { ...rig, pulse: { amplitudeUa: 20, phaseWidthUs: 200, status: 'confirmed' }, safety: DEVICE_LIMITS };
@@ -131,31 +131,7 @@ export async function openOpenEphysLab(
     }
     waiting.push(pulse);
   };
-  const device =
-    name === 'open-ephys-stimjim'
-      ? new StimJimFacade({
-          deliveredShare: share,
-          onPulse: ({ output, stages }) => {
-            deliver({
-              electrode: electrodes[output - 1]!,
-              phases: stages.map(({ value, durationUs }) => ({
-                currentUa: microamps(value),
-                durationUs: microseconds(durationUs),
-              })),
-            });
-          },
-        })
-      : new PulsePalFacade({
-          onPulse: ({ output, phases }) => {
-            deliver({
-              electrode: electrodes[output - 1]!,
-              phases: phases.map(({ volts, durationUs }) => ({
-                currentUa: microamps(Math.round(volts * 100) / 10),
-                durationUs: microseconds(durationUs),
-              })),
-            });
-          },
-        });
+  const device = createOutputs(name, { electrodes, deliver, share });
   const served = await serve(device);
   const stop = pace(facade);
   return {
@@ -174,6 +150,42 @@ export async function openOpenEphysLab(
       await facade.close();
     },
   };
+}
+
+/** A stimulator of two outputs, an electrode each: 10 uA for a volt of a Pulse Pal, as the bundled rig file has it. */
+export function createOutputs(
+  name: 'open-ephys-stimjim' | 'open-ephys-pulse-pal',
+  {
+    electrodes,
+    deliver,
+    share = 1,
+  }: { readonly electrodes: readonly number[]; readonly deliver: (pulse: Pulse) => void; readonly share?: number },
+): SerialFacade {
+  const give = (output: number, phases: readonly (readonly [currentUa: number, durationUs: number])[]): void => {
+    deliver({
+      electrode: electrodes[output - 1]!,
+      phases: phases.map(([current, us]) => ({ currentUa: microamps(current), durationUs: microseconds(us) })),
+    });
+  };
+  if (name === 'open-ephys-stimjim') {
+    return new StimJimFacade({
+      deliveredShare: share,
+      onPulse: ({ output, stages }) => {
+        give(
+          output,
+          stages.map(({ value, durationUs }) => [value, durationUs]),
+        );
+      },
+    });
+  }
+  return new PulsePalFacade({
+    onPulse: ({ output, phases }) => {
+      give(
+        output,
+        phases.map(({ volts, durationUs }) => [Math.round(volts * 100) / 10, durationUs]),
+      );
+    },
+  });
 }
 
 /** Open Ephys alone, with a generator at every electrode; on one of them the gain may be another. */

@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
 import { parse } from 'yaml';
-import { z } from 'zod';
 import { CombinedDevice } from '../../drivers/parts/combined-device.js';
 import { connectParts } from '../../drivers/parts/connect-parts.js';
 import { createMemoryTransport } from '../../drivers/transports/memory.js';
@@ -11,13 +10,11 @@ import { drawPattern } from '../../protocols/mixed-sources.js';
 import { openRandomStream } from '../../protocols/random.js';
 import type { Timers } from '../../protocols/timers.js';
 import { createVirtualTimers } from '../../protocols/virtual-timers.js';
-import { hertz, microamps, microseconds, sampleIndex } from '../../protocols/units.js';
+import { hertz, sampleIndex } from '../../protocols/units.js';
 import { FacadePort } from '../../sim-device/facades/facade-port.js';
 import { createRhxFacade } from '../../sim-device/facades/intan-rhx/rhx-facade.js';
 import { openOpenEphysFacade } from '../../sim-device/facades/open-ephys/open-ephys-facade.js';
-import { PulsePalFacade } from '../../sim-device/facades/pulse-pal/pulse-pal-facade.js';
 import type { SerialFacade } from '../../sim-device/facades/serial-facade.js';
-import { StimJimFacade } from '../../sim-device/facades/stimjim/stimjim-facade.js';
 import { TtlBoxFacade } from '../../sim-device/facades/ttl-box/ttl-box-facade.js';
 import { DeviceFaults } from '../../sim-device/faults/device-faults.js';
 import { DEFAULT_DEVICE_SETTINGS } from '../../sim-device/firmware/device-settings.js';
@@ -37,6 +34,7 @@ import {
   type VirtualRigOptions,
 } from '../../src/closed-loop/signals/virtual-rig.js';
 import { DEVICE_LIMITS } from './device-limits.js';
+import { createOutputs, fillIn } from './lab.js';
 
 const RATE = 30_000;
 const TRIALS_PER_SESSION = 64;
@@ -93,28 +91,22 @@ interface Left {
   readonly electrodes: readonly number[];
 }
 
-const part = z.record(z.string(), z.unknown());
-const rigFile = z.looseObject({ combined: z.object({ recorder: part, stimulator: part, sight: part.default({}) }) });
-
-/** A bundled rig file with what somebody has to fill in. */
-function fillIn(name: LabName, wiring?: Pick<Wiring, 'recorder' | 'stimulator' | 'sight'>): Rig {
-  const file = rigFile.parse(parse(readFileSync(join(packageFolder(), 'rigs', `${name}.yaml`), 'utf8')));
-  const { recorder, stimulator, sight } = file.combined;
+/** A bundled rig file with what somebody has to fill in, and limits for a long run. */
+function rigOf(name: LabName, wiring?: Pick<Wiring, 'recorder' | 'stimulator' | 'sight'>): Rig {
+  const file = fillIn(name, (combined) => {
+    if (wiring === undefined) return;
+    Object.assign(combined.recorder, wiring.recorder);
+    Object.assign(combined.stimulator, wiring.stimulator);
+    combined.sight = wiring.sight;
+  });
   return rigSchema.parse({
     ...file,
-    combined: {
-      ...file.combined,
-      recorder: { ...recorder, ...wiring?.recorder },
-      stimulator: { ...stimulator, ...wiring?.stimulator },
-      sight: wiring?.sight ?? sight,
-    },
-    pulse: { amplitudeUa: 20, phaseWidthUs: 200, status: 'confirmed' },
     safety: { ...DEVICE_LIMITS, maxStimuliPerSession: 100_000, maxChargePerSessionNc: 1e7 },
   });
 }
 
 function createCulture(name: LabName, left: Left[]): CulturedRig {
-  const stimulated = stimulatedElectrodes(fillIn(name));
+  const stimulated = stimulatedElectrodes(rigOf(name));
   return createEmulatedRig({
     culture: {
       parameters: 'mix0',
@@ -160,37 +152,23 @@ async function wireRhx(culture: CulturedRig): Promise<Wiring> {
 }
 
 /** Open Ephys, which samples a line that rises with every pulse, beside a stimulator of its own. */
-async function wireOpenEphys(name: LabName, culture: CulturedRig, timers: Timers): Promise<Wiring> {
+async function wireOpenEphys(
+  name: Exclude<LabName, 'intan-rhx-pulse-pal'>,
+  culture: CulturedRig,
+  timers: Timers,
+): Promise<Wiring> {
   const blockFrames = 1024;
   const facade = await openOpenEphysFacade({ rig: culture, dataPort: 0, httpPort: 0, bufferFrames: blockFrames });
-  const outputs = stimulatedElectrodes(fillIn(name));
-  const deliver = (output: number, phases: readonly (readonly [currentUa: number, durationUs: number])[]): void => {
-    const pulse = phases.map(([current, us]) => ({ currentUa: microamps(current), durationUs: microseconds(us) }));
-    facade.deliver([{ electrode: outputs[output - 1]!, phases: pulse }]);
-    facade.setLine(1, true);
-    timers.after(LINE_MS, () => {
-      facade.setLine(1, false);
-    });
-  };
-  const serial =
-    name === 'open-ephys-stimjim'
-      ? new StimJimFacade({
-          onPulse: ({ output, stages }) => {
-            deliver(
-              output,
-              stages.map(({ value, durationUs }) => [value, durationUs]),
-            );
-          },
-        })
-      : new PulsePalFacade({
-          onPulse: ({ output, phases }) => {
-            // 10 uA for a volt, as the rig file has it
-            deliver(
-              output,
-              phases.map(({ volts, durationUs }) => [Math.round(volts * 100) / 10, durationUs]),
-            );
-          },
-        });
+  const serial = createOutputs(name, {
+    electrodes: stimulatedElectrodes(rigOf(name)),
+    deliver: (pulse) => {
+      facade.deliver([pulse]);
+      facade.setLine(1, true);
+      timers.after(LINE_MS, () => {
+        facade.setLine(1, false);
+      });
+    },
+  });
   const { dataPort, heartbeatPort, httpPort, program } = facade;
   return {
     recorder: { dataPort, heartbeatPort, httpPort, stream: program.stream },
@@ -215,7 +193,7 @@ async function openLab(name: LabName): Promise<Bench> {
   const culture = createCulture(name, left);
   const timers = createVirtualTimers();
   const wiring = name === 'intan-rhx-pulse-pal' ? await wireRhx(culture) : await wireOpenEphys(name, culture, timers);
-  const rig = fillIn(name, wiring);
+  const rig = rigOf(name, wiring);
   const state = { isRunning: false, startedAt: 0, received: 0 };
   const step = async (): Promise<void> => {
     const isRunning = wiring.isRunning();
@@ -301,7 +279,7 @@ async function openMeaLink(name: LabName, origin: number): Promise<Bench> {
   });
   const hub = new MemoryHub();
   hub.listen(emulated.accept);
-  const rig = fillIn(name);
+  const rig = rigOf(name);
   const virtual = await openVirtualRig(
     {
       transport: createMemoryTransport(hub),
