@@ -11,7 +11,8 @@ import { pause } from '../mea-link/bounded-wait.js';
 const LOCKED_MS = 800;
 /** Pause before a locked port is tried again. */
 const TRY_AGAIN_MS = 20;
-/** How often a port is asked whether it still has a line. */
+const READABLE_AND_WRITABLE = 3;
+/** How often a port is asked whether it still has a line, and whether that takes bytes. */
 const LINE_CHECK_MS = 100;
 /** What the system says of a line that is gone for good; a port that lacks the question itself says something else. */
 const LINE_GONE = /input\/output error|no such device|EIO|ENODEV|ENXIO/iu;
@@ -54,6 +55,7 @@ function watchLine(port: SerialPort, timers: Timers): void {
   });
 
   function check(): void {
+    wakeWriter(port);
     port.get((error) => {
       if (!port.isOpen) return;
       if (error !== null && LINE_GONE.test(error.message)) {
@@ -96,4 +98,23 @@ function openPort(port: SerialPort, signal: AbortSignal): Promise<void> {
       else resolve();
     });
   });
+}
+
+/**
+ * Asks the system once more whether a full line takes bytes again. The library asks for that and for bytes to read at one place,
+ * where the newer question replaces the older: a writer would wait for ever on a line that says nothing.
+ */
+function wakeWriter(port: SerialPort): void {
+  if (port.writableLength > 0) pollerOf(port)?.poll(READABLE_AND_WRITABLE);
+}
+
+/** Where the library asks the system about a port, by the bits of what is waited for: 1 bytes to read, 2 room to write. */
+export function pollerOf(port: SerialPort): { poll(events: number): void } | undefined {
+  const binding: unknown = port.port;
+  if (typeof binding !== 'object' || binding === null || !('poller' in binding)) return undefined;
+  return isPoller(binding.poller) ? binding.poller : undefined;
+}
+
+function isPoller(poller: unknown): poller is { poll(events: number): void } {
+  return typeof poller === 'object' && poller !== null && 'poll' in poller && typeof poller.poll === 'function';
 }
