@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import { SerialPort } from 'serialport';
 import { abortReason } from '../../protocols/mea-link/link-options.js';
 import { isPortLocked, toSerialError, type SerialPortLike } from '../../protocols/mea-link/serial-link.js';
@@ -11,8 +12,7 @@ import { pause } from '../mea-link/bounded-wait.js';
 const LOCKED_MS = 800;
 /** Pause before a locked port is tried again. */
 const TRY_AGAIN_MS = 20;
-const READABLE_AND_WRITABLE = 3;
-/** How often a port is asked whether it still has a line, and whether that takes bytes. */
+/** How often a port is asked whether it still has a line. */
 const LINE_CHECK_MS = 100;
 /** What the system says of a line that is gone for good; a port that lacks the question itself says something else. */
 const LINE_GONE = /input\/output error|no such device|EIO|ENODEV|ENXIO/iu;
@@ -30,6 +30,7 @@ export async function openPortHere(
   signal.throwIfAborted();
   const port = new SerialPort({ path, baudRate: baud, autoOpen: false });
   await openUnlocked(port, { timers, signal });
+  askForAll(port);
   watchLine(port, timers);
   return port;
 }
@@ -55,7 +56,6 @@ function watchLine(port: SerialPort, timers: Timers): void {
   });
 
   function check(): void {
-    wakeWriter(port);
     port.get((error) => {
       if (!port.isOpen) return;
       if (error !== null && LINE_GONE.test(error.message)) {
@@ -100,21 +100,37 @@ function openPort(port: SerialPort, signal: AbortSignal): Promise<void> {
   });
 }
 
-/**
- * Asks the system once more whether a full line takes bytes again. The library asks for that and for bytes to read at one place,
- * where the newer question replaces the older: a writer would wait for ever on a line that says nothing.
- */
-function wakeWriter(port: SerialPort): void {
-  if (port.writableLength > 0) pollerOf(port)?.poll(READABLE_AND_WRITABLE);
+/** Where the library asks the system about a port; what is waited for is told by bits. */
+interface Poller {
+  poll(events?: number): void;
+  listenerCount(event: string): number;
 }
 
-/** Where the library asks the system about a port, by the bits of what is waited for: 1 bytes to read, 2 room to write. */
-export function pollerOf(port: SerialPort): { poll(events: number): void } | undefined {
+/** (event) its bit. */
+const POLLED = { readable: 1, writable: 2, disconnect: 4 } as const;
+
+/**
+ * Asks for all that is waited for. The library asks the system for bytes to read and for room to write at one place, where the
+ * newer question replaces the older: with a full line in both directions, both sides could wait for ever.
+ */
+function askForAll(port: SerialPort): void {
+  const poller = pollerOf(port);
+  if (poller === undefined) return;
+  const poll = poller.poll.bind(poller);
+  poller.poll = (events = 0) => {
+    let all = events;
+    for (const [event, bit] of Object.entries(POLLED)) if (poller.listenerCount(event) > 0) all |= bit;
+    poll(all);
+  };
+}
+
+/** Undefined on a system where the library has none. */
+export function pollerOf(port: SerialPort): Poller | undefined {
   const binding: unknown = port.port;
   if (typeof binding !== 'object' || binding === null || !('poller' in binding)) return undefined;
   return isPoller(binding.poller) ? binding.poller : undefined;
 }
 
-function isPoller(poller: unknown): poller is { poll(events: number): void } {
-  return typeof poller === 'object' && poller !== null && 'poll' in poller && typeof poller.poll === 'function';
+function isPoller(poller: unknown): poller is Poller {
+  return poller instanceof EventEmitter && 'poll' in poller && typeof poller.poll === 'function';
 }
