@@ -136,7 +136,7 @@ describe('ThreadedDevice', () => {
         if (event.type === 'block' && event.firstSample + event.frames >= until) resolve();
       });
     });
-    await rig.passTime(reached, until);
+    await rig.passTime(reached, { aheadUntil: until });
     // One that was ahead would hear of the rest at a later sample.
     const rested = new Promise<number>((resolve) => {
       rig.events$.subscribe((event) => {

@@ -16,7 +16,7 @@ const RING_MS = 300;
 /** Its own clock is ahead of the other thread's by up to 240 ms, and so much older is what it hears. */
 const WATCHDOG_MS = 400;
 /** The other thread is told of so many steps together: to wake it takes as long as a step. */
-const STEPS_AT_ONCE = 6;
+const STEPS_AT_ONCE = 2;
 
 const data: unknown = workerData;
 if (!isDeviceThreadData(data)) {

@@ -21,12 +21,10 @@ const FROM_DEVICE_BYTES = 1 << 20;
 /** A step takes well below a millisecond: a thread that is silent for so long has ended. */
 const MAX_SILENCE_MS = 60_000;
 /**
- * Steps that the device may be ahead of this thread. Heartbeats reach it that much later: of 10 ms each they must stay well
- * within its watchdog (`WATCHDOG_MS` of the thread) and the time for which a heartbeat keeps it armed.
+ * So much the device may be ahead of this thread, in ms. Heartbeats reach it that much later: that must stay well within its
+ * watchdog (`WATCHDOG_MS` of the thread) and the time for which a heartbeat keeps it armed.
  */
-const STEPS_AHEAD = 24;
-/** With no more than so many left the device is given more. */
-const FEW_STEPS = 12;
+const MAX_AHEAD_MS = 240;
 const ADDRESS = 'memory:';
 
 /**
@@ -64,6 +62,7 @@ function compiledProgram(): URL {
 export class ThreadedDevice {
   readonly sampleRateHz: number;
   readonly transport: Transport;
+  readonly maxAheadMs = MAX_AHEAD_MS;
   readonly #worker: Worker;
   readonly #toDevice: SharedFifo;
   readonly #fromDevice: SharedFifo;
@@ -92,20 +91,21 @@ export class ThreadedDevice {
   /**
    * Lets so many ticks pass.
    *
-   * @param idleUntil the device's sample before which nothing will be asked of it; it may not be ahead where it is left out
+   * @param aheadUntil the device's sample up to which it may work ahead of this thread: what is asked of it meanwhile it
+   * hears where it has got to; where it is left out it does no step more than this one
    * @throws MeaError `internal` or `deadline` when the thread has failed
    */
-  advance(ticks: number, idleUntil?: number): void {
+  advance(ticks: number, aheadUntil?: number): void {
     if (this.#failed !== undefined) throw this.#failed;
     if (ticks !== this.#ticks) this.#toDevice.write(TO_DEVICE.ticks, ticks);
     this.#ticks = ticks;
-    const idleSteps = idleUntil === undefined ? 0 : Math.ceil((idleUntil - this.#nextSample) / ticks);
-    const wanted = this.#seen + Math.max(1, Math.min(idleSteps, 1 + STEPS_AHEAD));
-    // Several at once: to wake a thread takes as long as a step.
-    if (this.#granted - this.#seen <= FEW_STEPS && wanted > this.#granted) {
-      this.#toDevice.write(TO_DEVICE.run, wanted - this.#granted);
+    const wanted = aheadUntil === undefined ? 0 : Math.ceil((aheadUntil - this.#nextSample) / ticks);
+    const steps = Math.max(1, Math.min(wanted, 1 + Math.floor((MAX_AHEAD_MS * this.sampleRateHz) / 1000 / ticks)));
+    // Several at once: to wake a thread takes longer than a step.
+    if (this.#granted - this.#seen <= (steps * 3) / 4) {
+      this.#toDevice.write(TO_DEVICE.run, this.#seen + steps - this.#granted);
       this.#toDevice.flush();
-      this.#granted = wanted;
+      this.#granted = this.#seen + steps;
     }
     this.#readUntil(FROM_DEVICE.stepped);
     this.#seen += 1;

@@ -10,6 +10,20 @@ import type { RigEvent } from '../../pipeline/events/rig-event.js';
 import type { StimulusOutcome } from '../../pipeline/worker/rig-account.js';
 import type { StimulusRequest } from '../../pipeline/worker/rig-messages.js';
 
+/** How time passes in virtual time; says nothing in real time. */
+export interface VirtualTiming {
+  /**
+   * The device may work ahead until this sample: what is asked of it meanwhile it hears where it has got to. Where it is left out
+   * the device goes no further than its samples were looked at.
+   */
+  readonly aheadUntil?: SampleIndex | undefined;
+}
+
+/** How something is asked of a rig. */
+export interface AskOptions extends VirtualTiming {
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
  * A device with its pipeline and its gate, wherever they run: in a worker thread in real time (`RigWorker`), or in this
  * thread in virtual time. Every method throws MeaError.
@@ -30,9 +44,9 @@ export interface SignalRig {
   /** Acquisition pauses: the sample counter jumps by so many samples. */
   rest(durationSamples: number): Promise<void>;
   /** Gate, then device: fills a pattern slot ahead of its stimuli. Slots of rules are refused. */
-  upload(pattern: StimPattern): Promise<void>;
+  upload(pattern: StimPattern, options?: AskOptions): Promise<void>;
   /** Gate, then device. */
-  schedule(stimulus: StimulusRequest): Promise<StimulusOutcome>;
+  schedule(stimulus: StimulusRequest, options?: AskOptions): Promise<StimulusOutcome>;
   /** Stimulation off at once, ahead of all that waits. */
   abort(): Promise<void>;
   /** The turn of the main loop was made: without it the device does not stay armed. */
@@ -43,8 +57,6 @@ export interface SignalRig {
   stageLatencies?(): Promise<StageLatencies>;
   /**
    * Lets the device's time go on until a promise is settled; absent in real time, where it goes on by itself.
-   *
-   * @param idleUntil sample before which nothing will be asked of the device
    */
-  passTime?<T>(promise: Promise<T>, idleUntil?: SampleIndex): Promise<T>;
+  passTime?<T>(promise: Promise<T>, timing?: VirtualTiming): Promise<T>;
 }

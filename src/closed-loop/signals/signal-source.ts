@@ -28,7 +28,7 @@ import type { RigEvent, RigStimulusRefused } from '../../pipeline/events/rig-eve
 import { DoubtBook } from '../../pipeline/trials/doubt-book.js';
 import { toTrialResponse, type WindowedResponse } from '../../pipeline/trials/windowed-response.js';
 import { PatternSlots } from './pattern-slots.js';
-import type { SignalRig } from './signal-rig.js';
+import type { SignalRig, VirtualTiming } from './signal-rig.js';
 
 /** A balanced pulse of two phases, the negative one first. */
 export interface TrialPulse {
@@ -57,6 +57,8 @@ export interface SignalSourceOptions {
 
 /** A stimulus is given to the device so long before it is due; a device may be armed for less than a second ahead. */
 const LEAD_MS = 200;
+/** Where a device works ahead it hears of a stimulus so long before that is due at the latest. */
+const HEARD_MS = 120;
 /** From the end of a rest to the first trial: filters swing in, and the baseline window is seen. */
 const AFTER_REST_MS = 500;
 /** The next pattern is uploaded while the last still waits. */
@@ -106,7 +108,8 @@ interface Trip {
 }
 
 interface PreloadEnd {
-  readonly until: number;
+  /** Sample of the stimulus that must not be late for it. */
+  readonly before: number;
   readonly signal: AbortSignal;
 }
 
@@ -203,7 +206,7 @@ class SignalSource implements BootedSource, DetectingSource, RearmingSource {
     this.#assertRequests(requests);
     const coming = requests.map((request) => ({ ...request, pattern: request.inputs.join('') }));
     const [first] = coming;
-    if (first !== undefined) await this.#preload(coming, { until: first.atSample - this.#samplesOf(LEAD_MS), signal });
+    if (first !== undefined) await this.#preload(coming, { before: first.atSample, signal });
     for (const index of coming.keys()) {
       signal.throwIfAborted();
       const response = await this.#carryOut(coming.slice(index), signal);
@@ -265,25 +268,30 @@ class SignalSource implements BootedSource, DetectingSource, RearmingSource {
   async #carryOut(coming: readonly ComingTrial[], signal: AbortSignal): Promise<TrialResponse | undefined> {
     const { session, trial, inputs, atSample } = coming[0]!;
     const where = `session ${session}, trial ${trial}`;
-    await this.#until(atSample - this.#samplesOf(LEAD_MS), signal);
+    await this.#untilTrial(atSample, signal);
     if (this.#trip !== undefined) {
       await this.#armAgain(signal);
       if (this.#now > atSample - this.#samplesOf(LEAST_LEAD_MS)) return undefined;
     }
-    const outcome = await this.#rig.schedule({
-      pattern: this.#patternOf(coming[0]!, this.#fitting(coming)),
-      at: { type: 'sample', sample: atSample },
-      label: where,
-    });
-    this.#next = atSample + this.#samplesOf(this.#options.trialPeriodMs);
+    const next = atSample + this.#samplesOf(this.#options.trialPeriodMs);
+    // A pattern that the device does not hold is uploaded first, and only then the stimulus is given to it.
+    const isHeld = this.#slots.isLoaded(coming[0]!.pattern);
+    const outcome = await this.#rig.schedule(
+      {
+        pattern: this.#patternOf(coming[0]!, this.#fitting(coming)),
+        at: { type: 'sample', sample: atSample },
+        label: where,
+      },
+      this.#inTimeFor(isHeld ? next : atSample),
+    );
+    this.#next = next;
     // Why it is no longer armed, rather than that it is not.
     this.assertSound();
     if (outcome.type === 'stimulus-refused') return this.#describeRefusal(outcome, { session, trial, atSample });
     this.#slots.noteLoaded(coming[0]!.pattern);
-    const idleUntil = sampleIndex(this.#next - this.#samplesOf(LEAD_MS));
     // Now, and not when the response has come: until then nothing is asked of the device, which may work ahead.
-    await this.#preload(coming, { until: idleUntil, signal });
-    const response = await this.#pass(this.#responseTo(outcome.stimulusId, signal), idleUntil);
+    await this.#preload(coming, { before: next, signal });
+    const response = await this.#pass(this.#responseTo(outcome.stimulusId, signal), this.#inTimeFor(next));
     this.#assertPulsed(response, { inputs, where });
     const doubt = this.#doubts.of(outcome.stimulusId);
     this.#doubts.clear();
@@ -352,17 +360,18 @@ class SignalSource implements BootedSource, DetectingSource, RearmingSource {
   }
 
   /**
-   * Fills slots with the patterns of trials to come, as long as there is time until a sample. What goes wrong with a pattern
+   * Fills slots with the patterns of trials to come, as long as there is time before a stimulus. What goes wrong with a pattern
    * its trial will say.
    */
-  async #preload(coming: readonly ComingTrial[], { until, signal }: PreloadEnd): Promise<void> {
+  async #preload(coming: readonly ComingTrial[], { before, signal }: PreloadEnd): Promise<void> {
+    const until = before - this.#samplesOf(LEAD_MS);
     const kept = this.#fitting(coming);
     for (const trial of coming) {
       const { pattern } = trial;
       if (!kept.has(pattern) || this.#slots.isLoaded(pattern)) continue;
       if (signal.aborted || this.#failure !== undefined || this.#now + this.#samplesOf(UPLOAD_MS) > until) return;
       try {
-        await this.#rig.upload(this.#patternOf(trial, kept));
+        await this.#rig.upload(this.#patternOf(trial, kept), this.#inTimeFor(before));
       } catch {
         return;
       }
@@ -411,15 +420,26 @@ class SignalSource implements BootedSource, DetectingSource, RearmingSource {
     if (this.#early.size > MAX_EARLY) this.#early.delete(this.#early.keys().next().value!);
   }
 
-  /** Resolves when the device has got to a sample. */
-  #until(sample: number, signal?: AbortSignal): Promise<void> {
-    return this.#untilTrue(() => this.#now >= sample, { signal, idleUntil: sampleIndex(sample) });
+  /** Resolves when the device has got to a sample; it is not ahead then. */
+  #until(sample: number): Promise<void> {
+    return this.#untilTrue(() => this.#now >= sample, { aheadUntil: sampleIndex(sample) });
+  }
+
+  /** Resolves when the stimulus of a trial is to be given to the device. */
+  #untilTrial(atSample: number, signal: AbortSignal): Promise<void> {
+    const sample = atSample - this.#samplesOf(LEAD_MS);
+    return this.#untilTrue(() => this.#now >= sample, { signal, ...this.#inTimeFor(atSample) });
+  }
+
+  /** A device that works ahead hears of a stimulus for that sample in time. */
+  #inTimeFor(atSample: number): VirtualTiming {
+    return { aheadUntil: sampleIndex(atSample - this.#samplesOf(HEARD_MS)) };
   }
 
   /** Resolves when something is true of how far the device has got; one caller at a time. */
   async #untilTrue(
     isTrue: () => boolean,
-    { signal, idleUntil }: { readonly signal?: AbortSignal | undefined; readonly idleUntil?: SampleIndex } = {},
+    { signal, ...timing }: { readonly signal?: AbortSignal | undefined } & VirtualTiming = {},
   ): Promise<void> {
     if (isTrue()) return;
     const there = this.#wait<true>(signal, (resolve) => {
@@ -428,11 +448,11 @@ class SignalSource implements BootedSource, DetectingSource, RearmingSource {
       };
       return () => (this.#onMove = undefined);
     });
-    await this.#pass(there, idleUntil);
+    await this.#pass(there, timing);
   }
 
-  #pass<T>(promise: Promise<T>, idleUntil?: SampleIndex): Promise<T> {
-    return this.#rig.passTime?.(promise, idleUntil) ?? promise;
+  #pass<T>(promise: Promise<T>, timing: VirtualTiming): Promise<T> {
+    return this.#rig.passTime?.(promise, timing) ?? promise;
   }
 
   /** A promise that the rig's failure and the signal reject; `begin` gives what is to be done when it is settled. */

@@ -1,4 +1,5 @@
 import { Subject } from 'rxjs';
+import { DEFAULT_DRIVER_OPTIONS } from '../../../drivers/mea-link/driver-options.js';
 import { connectMeaLink } from '../../../drivers/mea-link/connect-mea-link.js';
 import { MeaError } from '../../../protocols/errors.js';
 import type { RigDevice } from '../../../drivers/rig-device.js';
@@ -6,9 +7,8 @@ import type { Transport } from '../../../protocols/mea-link/link.js';
 import type { RigEvent } from '../../pipeline/events/rig-event.js';
 import { RigLoop } from '../../pipeline/worker/rig-loop.js';
 import type { RigLoopSettings } from '../../pipeline/worker/rig-settings.js';
-import type { SampleIndex } from '../../../protocols/units.js';
 import { createVirtualTimers, type VirtualTimers } from '../../../protocols/virtual-timers.js';
-import type { SignalRig } from './signal-rig.js';
+import type { SignalRig, VirtualTiming } from './signal-rig.js';
 
 /** A rig in virtual time. */
 export type VirtualRig = SignalRig & Required<Pick<SignalRig, 'passTime'>>;
@@ -20,9 +20,11 @@ export interface SteppedDevice {
   /**
    * Lets so many ticks of the sample clock pass.
    *
-   * @param idleUntil sample before which nothing will be asked of it: it may already work on what comes until then
+   * @param aheadUntil sample up to which it may already work on what comes then
    */
-  advance(ticks: number, idleUntil?: number): void;
+  advance(ticks: number, aheadUntil?: number): void;
+  /** So much it may get ahead; not at all where it is left out. */
+  readonly maxAheadMs?: number;
 }
 
 /** Device time between two looks at what is waited for, in ms: shorter than a device's watchdog by far. */
@@ -39,10 +41,7 @@ const MAX_WAIT_MS = 3_600_000;
 export async function openVirtualRig(device: SteppedDevice, settings: RigLoopSettings): Promise<VirtualRig> {
   const timers = createVirtualTimers();
   const ticks = Math.round((STEP_MS * device.sampleRateHz) / 1000);
-  const passTime = async <T>(
-    promise: Promise<T>,
-    { onStep, idleUntil }: { readonly onStep?: () => void; readonly idleUntil?: SampleIndex | undefined } = {},
-  ): Promise<T> => {
+  const passTime = async <T>(promise: Promise<T>, { onStep, aheadUntil }: PassOptions = {}): Promise<T> => {
     const settled = { is: false };
     const settle = (): void => {
       settled.is = true;
@@ -52,19 +51,28 @@ export async function openVirtualRig(device: SteppedDevice, settings: RigLoopSet
       if (passedMs > MAX_WAIT_MS) {
         throw new MeaError('deadline', { what: 'Nothing came of a request to the device', got: `${passedMs} ms` });
       }
-      device.advance(ticks, idleUntil);
+      // What is asked is not yet on its way in the first step.
+      device.advance(ticks, passedMs === 0 ? undefined : aheadUntil);
       onStep?.();
       await timers.advanceAsync(STEP_MS);
     }
     return promise;
   };
+  const { maxAheadMs = 0 } = device;
+  // A device that is ahead answers so much later: that is no reason to ask again.
+  const options = { retryMs: DEFAULT_DRIVER_OPTIONS.retryMs + maxAheadMs, ...settings.driver };
   const link = await passTime(
     connectMeaLink(
-      { transport: device.transport, timers, client: 'meactl run', options: settings.driver ?? {} },
+      { transport: device.transport, timers, client: 'meactl run', options },
       new AbortController().signal,
     ),
   );
   return createVirtualRig(link, { timers, settings, passTime });
+}
+
+/** What happens while time passes. */
+export interface PassOptions extends VirtualTiming {
+  readonly onStep?: (() => void) | undefined;
 }
 
 /** How a rig is put into virtual time. */
@@ -73,10 +81,7 @@ export interface VirtualRigOptions {
   readonly timers: VirtualTimers;
   readonly settings: RigLoopSettings;
   /** Lets the device's time and that of the timers go on together until a promise is settled. */
-  readonly passTime: <T>(
-    promise: Promise<T>,
-    options?: { readonly onStep?: () => void; readonly idleUntil?: SampleIndex | undefined },
-  ) => Promise<T>;
+  readonly passTime: <T>(promise: Promise<T>, options?: PassOptions) => Promise<T>;
 }
 
 /**
@@ -111,8 +116,8 @@ export async function createVirtualRig(
   const onStep = (): void => {
     link.reportProgress();
   };
-  const inTime = <T>(promise: Promise<T>, idleUntil?: SampleIndex): Promise<T> =>
-    passTime(promise, { onStep, idleUntil });
+  const inTime = <T>(promise: Promise<T>, timing?: VirtualTiming): Promise<T> =>
+    passTime(promise, { ...timing, onStep });
   return {
     capabilities: link.capabilities,
     ruleSlots: (settings.rules ?? []).map(({ pattern }) => pattern.slot),
@@ -122,9 +127,11 @@ export async function createVirtualRig(
     start: () => inTime(loop.start()),
     stop: () => inTime(loop.stop()),
     rest: (durationSamples) => inTime(link.rest(durationSamples)),
-    upload: (pattern) => inTime(loop.upload(pattern)),
-    schedule: ({ label, ...wish }) =>
-      inTime(loop.schedule({ ...wish, origin: { type: 'request', ...(label !== undefined && { label }) } })),
+    upload: (pattern, options) => inTime(loop.upload(pattern, options?.signal), options),
+    schedule: ({ label, ...wish }, options) => {
+      const origin = { type: 'request', ...(label !== undefined && { label }) } as const;
+      return inTime(loop.schedule({ ...wish, origin }, options?.signal), options);
+    },
     abort: () => inTime(link.abort()),
     reportProgress: () => {
       link.reportProgress();
