@@ -19,6 +19,8 @@ const WITHIN_FRAMES = 10;
 const WINDOW = [200, 600] as const;
 /** Raw peaks that the filter leaves 4 and 6 times the noise of, about: it takes a third of a spike, and the noise is 5 uV. */
 const [SUMMED_UV, SMALL_UV] = [30, 45];
+/** Raw peak that the filter leaves once the noise of, and the threshold in these. */
+const [SIGMA_UV, THRESHOLD_UV] = [7.5, 37.5];
 
 /** How large units are. */
 export type AmplitudeKnobs = Partial<Pick<ActivityKnobs, 'amplitudeMedianUv' | 'amplitudeSigma' | 'amplitudeRangeUv'>>;
@@ -42,6 +44,11 @@ export interface CountPair {
 export interface EvokedCounts {
   /** Over trials, between `thinned` and `counted`, of each electrode on which both vary. */
   readonly correlations: readonly number[];
+  /**
+   * The same for a detector that noise alone deceives: it finds a spike when its peak, with noise upon it, reaches the threshold,
+   * however close others and whatever neighbours do. More cannot be asked of a threshold.
+   */
+  readonly attainable: readonly number[];
   readonly pairs: readonly CountPair[];
   /** Whose the found spikes were, and why others were missed. */
   readonly kinds: SpikeKinds;
@@ -117,8 +124,14 @@ function compare(own: readonly (readonly UnitSpike[])[], { neighbours, found, st
   };
   const pairs: CountPair[] = [];
   const correlations: number[] = [];
+  const attainable: number[] = [];
+  const noise = openRandomStream(1, 'noise upon peaks');
   own.forEach((spikes, e) => {
     const kept = dropClose(spikes, DEAD_FRAMES);
+    const seen = dropClose(
+      spikes.filter(({ uv }) => uv + SIGMA_UV * noise.normal() >= THRESHOLD_UV),
+      DEAD_FRAMES,
+    );
     const rows = stimuli.map((stimulus): CountPair => {
       const isInside = (sample: number): boolean => sample >= stimulus + WINDOW[0] && sample < stimulus + WINDOW[1];
       const all = spikes.filter(({ sample }) => isInside(sample));
@@ -134,8 +147,17 @@ function compare(own: readonly (readonly UnitSpike[])[], { neighbours, found, st
       rows.map(({ counted }) => counted),
     );
     if (!Number.isNaN(correlation)) correlations.push(correlation);
+    const best = correlate(
+      rows.map(({ thinned }) => thinned),
+      stimuli.map((stimulus) => countBetween(seen, [stimulus + WINDOW[0], stimulus + WINDOW[1]])),
+    );
+    if (!Number.isNaN(best)) attainable.push(best);
   });
-  return { correlations, pairs, kinds };
+  return { correlations, attainable, pairs, kinds };
+}
+
+function countBetween(spikes: readonly UnitSpike[], [from, to]: readonly [number, number]): number {
+  return spikes.filter(({ sample }) => sample >= from && sample < to).length;
 }
 
 interface WindowOfElectrode {
