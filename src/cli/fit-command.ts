@@ -18,7 +18,7 @@ import { writeWholeFile } from '../recording/whole-file.js';
 import { toFitOutput, type NamedAnalysis } from '../report/fit-output.js';
 import { analyseNamed, describeAnalyses, encode, withPlace } from './analysis-output.js';
 import { EXIT, type CliIo, type ExitCode } from './io.js';
-import type { FittedForReport } from './report-output.js';
+import type { FitHeadings, FittedForReport } from './report-output.js';
 import { readRecordedExperiment } from './recorded-experiment.js';
 import { readFitOutput } from './result-file.js';
 
@@ -35,6 +35,8 @@ export interface FitCommand {
   readonly electrodes?: ElectrodeChoice;
   readonly arrays?: string;
   readonly report?: string;
+  /** What the report is called, and what each culture of a file; by its files where it is left out. */
+  readonly headings?: FitHeadings;
   readonly json: boolean;
 }
 
@@ -56,7 +58,7 @@ export async function fitCommand(command: FitCommand, io: CliIo): Promise<ExitCo
   if (command.arrays !== undefined) await writeArrays(command.arrays, analyses);
   if (command.report !== undefined) {
     const { reportOfFit } = await import('./report-output.js');
-    await writeWholeFile(command.report, encode(reportOfFit(await withSpikes(analyses, cultures))));
+    await writeWholeFile(command.report, encode(reportOfFit(await withSpikes(analyses, cultures), command.headings)));
   }
   if (command.json) io.stdout(`${JSON.stringify(toFitOutput(analyses))}\n`);
   else {

@@ -144,15 +144,22 @@ export interface FittedForReport extends NamedAnalysis {
   readonly provenance: Provenance | 'file';
 }
 
+/** Words above a fit of several files. */
+export interface FitHeadings {
+  readonly title: string;
+  /** (file) */
+  readonly names: ReadonlyMap<string, string>;
+}
+
 /** The report of a fit. */
-export function reportOfFit(analyses: readonly FittedForReport[]): string {
+export function reportOfFit(analyses: readonly FittedForReport[], headings?: FitHeadings): string {
   const origins = new Set(analyses.map(({ provenance }) => provenance));
   const [only] = origins;
   return renderReport({
-    title: 'Fit of recorded responses',
+    title: headings?.title ?? 'Fit of recorded responses',
     provenance: origins.size === 1 ? only! : 'several',
     cultures: analyses.map(({ file, index, analysis, spikes }) => ({
-      name: `${file}, culture ${index}`,
+      name: headings?.names.get(file) ?? `${file}, culture ${index}`,
       analysis,
       spikes,
     })),

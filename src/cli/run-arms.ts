@@ -113,7 +113,12 @@ async function writeComparison({ experiment, path }: ArmsRun, options: ArmsOptio
   if (options.report && !existsSync(page)) {
     const baseline = String(experiment.baseline);
     const files = names.map((name) => join(path, name));
-    const fit = { files, mode: 'causal', baseline, trials: experiment.trials, report: page, json: false } as const;
+    const headings = {
+      title: `${experiment.name}: ${names.join(', ')}`,
+      names: new Map(names.map((name) => [join(path, name), name])),
+    };
+    const { trials } = experiment;
+    const fit = { files, mode: 'causal', baseline, trials, report: page, headings, json: false } as const;
     await fitCommand(fit, { ...io, stdout: () => undefined });
   }
   if (options.json) io.stdout(`${JSON.stringify({ version: 1, cultures: rows, ...comparison })}\n`);
