@@ -3,11 +3,11 @@ import type { DeviceAbility } from './device-ability.js';
 const OBSERVED = { scheduling: 'immediate', delivery: 'observed', watchdogMs: null } as const;
 const ONE_PULSE = 'the one pulse that was triggered last';
 
-/** The largest of two runs of eight offs each, on two cores at a load of 6 to 8; see docs/devices/README.md. */
+/** The largest of three runs of eight offs each, two of them on two cores at a load of 6 to 8; see docs/devices/README.md. */
 const OFF = {
   keys: { lastCurrentMs: 33, knownMs: 178 },
-  ttlBox: { lastCurrentMs: 1, knownMs: 41 },
-  pulsePalBox: { lastCurrentMs: 0, knownMs: 119 },
+  ttlBox: { lastCurrentMs: 4, knownMs: 41 },
+  pulsePalBox: { lastCurrentMs: 1, knownMs: 119 },
   pulsePal: { lastCurrentMs: 4, knownMs: 54 },
   stimJim: { lastCurrentMs: 8, knownMs: 30 },
 } as const;
