@@ -50,7 +50,7 @@ function startInThread(): Promise<ThreadedDevice> {
 }
 
 /** Two sessions of three trials with a rest between, on blocks of a length that fits neither steps nor trials. */
-async function runSessions(device: SteppedDevice, blockFrames: number): Promise<TrialResponse[]> {
+async function runSessions(device: SteppedDevice, blockFrames: number, spacing = RATE): Promise<TrialResponse[]> {
   const rig = await openVirtualRig(device, { detector: { deadMs: 0.8 } });
   const source = await openSignalSource(rig, {
     stimulatedElectrodes: ELECTRODES,
@@ -61,21 +61,21 @@ async function runSessions(device: SteppedDevice, blockFrames: number): Promise<
     blockFrames,
     settleMs: milliseconds(3000),
   });
-  const responses = await runSession(source, 0);
+  const responses = await runSession(source, 0, spacing);
   await source.rest(seconds(100));
-  responses.push(...(await runSession(source, 1)));
+  responses.push(...(await runSession(source, 1, spacing)));
   await source.close();
   return responses;
 }
 
-async function runSession(source: TrialSource, session: number): Promise<TrialResponse[]> {
+async function runSession(source: TrialSource, session: number, spacing: number): Promise<TrialResponse[]> {
   const random = openRandomStream(3, `patterns of session ${session}`);
   const first = source.nextSample();
   const requests = Array.from({ length: 3 }, (_, trial) => ({
     session,
     trial,
     inputs: Uint8Array.from({ length: 8 }, () => random.integer(2)),
-    atSample: sampleIndex(first + trial * RATE),
+    atSample: sampleIndex(first + trial * spacing),
   }));
   const responses: TrialResponse[] = [];
   for await (const response of source.run(requests, new AbortController().signal)) responses.push(response);
@@ -89,6 +89,22 @@ describe('ThreadedDevice', () => {
     await device.close();
     expect(threaded).toEqual(await runSessions(createInThisThread(), blockFrames));
     expect(threaded.map(({ delivery }) => delivery)).toEqual(Array.from({ length: 6 }, () => 'delivered'));
+  });
+
+  it('hears of stimuli in time that come closer than the period of trials', async () => {
+    const device = await startInThread();
+    const spacing = 0.2 * RATE;
+    const threaded = await runSessions(device, 200, spacing);
+    await device.close();
+    expect(threaded).toEqual(await runSessions(createInThisThread(), 200, spacing));
+    expect(threaded.map(({ delivery }) => delivery)).toEqual(Array.from({ length: 6 }, () => 'delivered'));
+  });
+
+  it('can be closed while it is ahead', async () => {
+    const device = await startInThread();
+    device.advance(200, 4000);
+    await device.close();
+    await device.close();
   });
 
   it('refuses settings that cannot be, and can be closed twice and unused', async () => {
@@ -120,7 +136,7 @@ describe('ThreadedDevice', () => {
     await device.close();
   });
 
-  it('works ahead only as far as it was told that nothing will be asked', async () => {
+  it('works ahead only as far as it was told', async () => {
     const device = await startInThread();
     const rig = await openVirtualRig(device, {});
     const { profileHash } = await rig.configure({ blockFrames: 200, safetyProfile: createWideProfile(ELECTRODES) });

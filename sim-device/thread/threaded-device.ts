@@ -22,7 +22,8 @@ const FROM_DEVICE_BYTES = 1 << 20;
 const MAX_SILENCE_MS = 60_000;
 /**
  * So much the device may be ahead of this thread, in ms. Heartbeats reach it that much later: that must stay well within its
- * watchdog (`WATCHDOG_MS` of the thread) and the time for which a heartbeat keeps it armed.
+ * watchdog (`WATCHDOG_MS` of the thread), the time for which a heartbeat keeps it armed, and that which a driver gives an abort
+ * when it closes.
  */
 const MAX_AHEAD_MS = 240;
 const ADDRESS = 'memory:';
@@ -55,7 +56,7 @@ function compiledProgram(): URL {
 
 /**
  * An emulated device whose time goes on in steps, in a thread of its own: it works on the next steps while this thread looks
- * at the last one, as far as it has been said that nothing will be asked of it before. What each side does, and at which
+ * at the last one, as far as it has been said that it may be ahead. What each side does, and at which
  * sample, depends on the steps alone and not on how fast the threads are; where the device may not be ahead it is the same
  * as with a device in this thread.
  */
@@ -123,6 +124,8 @@ export class ThreadedDevice {
     const exited = once(this.#worker, 'exit');
     this.#toDevice.write(TO_DEVICE.end);
     this.#toDevice.flush();
+    // What it was told to do before, it does before.
+    for (; this.#seen < this.#granted; this.#seen++) this.#readUntil(FROM_DEVICE.stepped);
     this.#readUntil(FROM_DEVICE.ended);
     await exited;
   }

@@ -19,11 +19,6 @@ export interface VirtualTiming {
   readonly aheadUntil?: SampleIndex | undefined;
 }
 
-/** How something is asked of a rig. */
-export interface AskOptions extends VirtualTiming {
-  readonly signal?: AbortSignal | undefined;
-}
-
 /**
  * A device with its pipeline and its gate, wherever they run: in a worker thread in real time (`RigWorker`), or in this
  * thread in virtual time. Every method throws MeaError.
@@ -44,9 +39,9 @@ export interface SignalRig {
   /** Acquisition pauses: the sample counter jumps by so many samples. */
   rest(durationSamples: number): Promise<void>;
   /** Gate, then device: fills a pattern slot ahead of its stimuli. Slots of rules are refused. */
-  upload(pattern: StimPattern, options?: AskOptions): Promise<void>;
+  upload(pattern: StimPattern, signal?: AbortSignal, timing?: VirtualTiming): Promise<void>;
   /** Gate, then device. */
-  schedule(stimulus: StimulusRequest, options?: AskOptions): Promise<StimulusOutcome>;
+  schedule(stimulus: StimulusRequest, signal?: AbortSignal, timing?: VirtualTiming): Promise<StimulusOutcome>;
   /** Stimulation off at once, ahead of all that waits. */
   abort(): Promise<void>;
   /** The turn of the main loop was made: without it the device does not stay armed. */

@@ -57,7 +57,7 @@ export interface SignalSourceOptions {
 
 /** A stimulus is given to the device so long before it is due; a device may be armed for less than a second ahead. */
 const LEAD_MS = 200;
-/** Where a device works ahead it hears of a stimulus so long before that is due at the latest. */
+/** A device that works ahead stays so long before the next stimulus, within two steps, until it has heard of it. */
 const HEARD_MS = 120;
 /** From the end of a rest to the first trial: filters swing in, and the baseline window is seen. */
 const AFTER_REST_MS = 500;
@@ -274,6 +274,7 @@ class SignalSource implements BootedSource, DetectingSource, RearmingSource {
       if (this.#now > atSample - this.#samplesOf(LEAST_LEAD_MS)) return undefined;
     }
     const next = atSample + this.#samplesOf(this.#options.trialPeriodMs);
+    const following = Math.min(next, coming[1]?.atSample ?? next);
     // A pattern that the device does not hold is uploaded first, and only then the stimulus is given to it.
     const isHeld = this.#slots.isLoaded(coming[0]!.pattern);
     const outcome = await this.#rig.schedule(
@@ -282,16 +283,17 @@ class SignalSource implements BootedSource, DetectingSource, RearmingSource {
         at: { type: 'sample', sample: atSample },
         label: where,
       },
-      this.#inTimeFor(isHeld ? next : atSample),
+      undefined,
+      this.#inTimeFor(isHeld ? following : atSample),
     );
     this.#next = next;
     // Why it is no longer armed, rather than that it is not.
     this.assertSound();
     if (outcome.type === 'stimulus-refused') return this.#describeRefusal(outcome, { session, trial, atSample });
     this.#slots.noteLoaded(coming[0]!.pattern);
-    // Now, and not when the response has come: until then nothing is asked of the device, which may work ahead.
-    await this.#preload(coming, { before: next, signal });
-    const response = await this.#pass(this.#responseTo(outcome.stimulusId, signal), this.#inTimeFor(next));
+    // Now, and not when the response has come: there is more time.
+    await this.#preload(coming, { before: following, signal });
+    const response = await this.#pass(this.#responseTo(outcome.stimulusId, signal), this.#inTimeFor(following));
     this.#assertPulsed(response, { inputs, where });
     const doubt = this.#doubts.of(outcome.stimulusId);
     this.#doubts.clear();
@@ -371,7 +373,7 @@ class SignalSource implements BootedSource, DetectingSource, RearmingSource {
       if (!kept.has(pattern) || this.#slots.isLoaded(pattern)) continue;
       if (signal.aborted || this.#failure !== undefined || this.#now + this.#samplesOf(UPLOAD_MS) > until) return;
       try {
-        await this.#rig.upload(this.#patternOf(trial, kept), this.#inTimeFor(before));
+        await this.#rig.upload(this.#patternOf(trial, kept), undefined, this.#inTimeFor(before));
       } catch {
         return;
       }
@@ -428,7 +430,9 @@ class SignalSource implements BootedSource, DetectingSource, RearmingSource {
   /** Resolves when the stimulus of a trial is to be given to the device. */
   #untilTrial(atSample: number, signal: AbortSignal): Promise<void> {
     const sample = atSample - this.#samplesOf(LEAD_MS);
-    return this.#untilTrue(() => this.#now >= sample, { signal, ...this.#inTimeFor(atSample) });
+    // To be armed again takes its time, too.
+    const timing = this.#trip === undefined ? this.#inTimeFor(atSample) : {};
+    return this.#untilTrue(() => this.#now >= sample, { signal, ...timing });
   }
 
   /** A device that works ahead hears of a stimulus for that sample in time. */

@@ -116,8 +116,10 @@ export async function createVirtualRig(
   const onStep = (): void => {
     link.reportProgress();
   };
+  // A rule asks when it likes: what it asks of a device that is ahead would be late.
+  const mayBeAhead = (settings.rules ?? []).length === 0;
   const inTime = <T>(promise: Promise<T>, timing?: VirtualTiming): Promise<T> =>
-    passTime(promise, { ...timing, onStep });
+    passTime(promise, { ...(mayBeAhead && timing), onStep });
   return {
     capabilities: link.capabilities,
     ruleSlots: (settings.rules ?? []).map(({ pattern }) => pattern.slot),
@@ -127,10 +129,10 @@ export async function createVirtualRig(
     start: () => inTime(loop.start()),
     stop: () => inTime(loop.stop()),
     rest: (durationSamples) => inTime(link.rest(durationSamples)),
-    upload: (pattern, options) => inTime(loop.upload(pattern, options?.signal), options),
-    schedule: ({ label, ...wish }, options) => {
+    upload: (pattern, signal, timing) => inTime(loop.upload(pattern, signal), timing),
+    schedule: ({ label, ...wish }, signal, timing) => {
       const origin = { type: 'request', ...(label !== undefined && { label }) } as const;
-      return inTime(loop.schedule({ ...wish, origin }, options?.signal), options);
+      return inTime(loop.schedule({ ...wish, origin }, signal), timing);
     },
     abort: () => inTime(link.abort()),
     reportProgress: () => {

@@ -152,15 +152,12 @@ export class RigWorker {
   }
 
   /** Fills a pattern slot, of no rule, ahead of its stimuli: the gate checks it in the worker. */
-  async upload(pattern: StimPattern, { signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
+  async upload(pattern: StimPattern, signal?: AbortSignal): Promise<void> {
     await this.#ask({ method: 'upload', pattern }, signal);
   }
 
   /** Asks for a stimulus: the gate checks it in the worker. A refusal is a result; both are told as events as well. */
-  async schedule(
-    stimulus: StimulusRequest,
-    { signal }: { readonly signal?: AbortSignal | undefined } = {},
-  ): Promise<StimulusOutcome> {
+  async schedule(stimulus: StimulusRequest, signal?: AbortSignal): Promise<StimulusOutcome> {
     return pick(await this.#ask({ method: 'schedule', stimulus }, signal), 'schedule').value;
   }
 
