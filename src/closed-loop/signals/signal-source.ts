@@ -8,7 +8,6 @@ import type {
   DetectingSource,
   DetectorLevels,
   Rearming,
-  RearmingCause,
   RearmingSource,
   StageLatencies,
   TrialRequest,
@@ -29,6 +28,7 @@ import { DoubtBook } from '../../pipeline/trials/doubt-book.js';
 import { toTrialResponse, type WindowedResponse } from '../../pipeline/trials/windowed-response.js';
 import { PatternSlots } from './pattern-slots.js';
 import type { SignalRig, VirtualTiming } from './signal-rig.js';
+import { TripBook } from './trip-book.js';
 
 /** A balanced pulse of two phases, the negative one first. */
 export interface TrialPulse {
@@ -101,12 +101,6 @@ interface ComingTrial extends TrialRequest {
   readonly pattern: string;
 }
 
-interface Trip {
-  readonly cause: RearmingCause;
-  readonly atSample: number;
-  isOff: boolean;
-}
-
 interface PreloadEnd {
   /** Sample of the stimulus that must not be late for it. */
   readonly before: number;
@@ -140,10 +134,7 @@ class SignalSource implements BootedSource, DetectingSource, RearmingSource {
   #closed: Promise<void> | undefined;
   /** As a person allowed it; undefined before it was armed. */
   #armRequest: ArmRequest | undefined;
-  /** The host stood still, and the device will disarm; or it has. */
-  #trip: Trip | undefined;
-  #rearmings = 0;
-  readonly #untold: Rearming[] = [];
+  readonly #trips: TripBook;
   /** The newest two: of these, the newer may be of samples after the last response. */
   #newLevels: DetectorLevels | undefined;
   #oldLevels: DetectorLevels | undefined;
@@ -161,6 +152,7 @@ class SignalSource implements BootedSource, DetectingSource, RearmingSource {
     this.#rig = rig;
     this.#options = options;
     this.#slots = new PatternSlots(freeSlots(rig));
+    this.#trips = new TripBook(options.rearms ?? 0);
     this.description = {
       provenance: emulated ? 'emulated' : 'real',
       device: `${device} ${firmware}`,
@@ -241,7 +233,7 @@ class SignalSource implements BootedSource, DetectingSource, RearmingSource {
   }
 
   takeRearmings(): readonly Rearming[] {
-    return this.#untold.splice(0);
+    return this.#trips.take();
   }
 
   /** @throws what has ended it already */
@@ -269,7 +261,7 @@ class SignalSource implements BootedSource, DetectingSource, RearmingSource {
     const { session, trial, inputs, atSample } = coming[0]!;
     const where = `session ${session}, trial ${trial}`;
     await this.#untilTrial(atSample, signal);
-    if (this.#trip !== undefined) {
+    if (this.#trips.trip !== undefined) {
       await this.#armAgain(signal);
       if (this.#now > atSample - this.#samplesOf(LEAST_LEAD_MS)) return undefined;
     }
@@ -330,7 +322,7 @@ class SignalSource implements BootedSource, DetectingSource, RearmingSource {
     { session, trial, atSample }: Pick<TrialRequest, 'session' | 'trial' | 'atSample'>,
   ): TrialResponse {
     // A trip in this very moment: the trial is lost, and comes again.
-    if (by === 'gate' && reason === 'armed' && this.#trip === undefined) {
+    if (by === 'gate' && reason === 'armed' && this.#trips.trip === undefined) {
       throw new MeaError('link', {
         what: 'The rig is not armed for the stimulus of a trial',
         got: message,
@@ -431,7 +423,7 @@ class SignalSource implements BootedSource, DetectingSource, RearmingSource {
   #untilTrial(atSample: number, signal: AbortSignal): Promise<void> {
     const sample = atSample - this.#samplesOf(LEAD_MS);
     // To be armed again takes its time, too.
-    const timing = this.#trip === undefined ? this.#inTimeFor(atSample) : {};
+    const timing = this.#trips.trip === undefined ? this.#inTimeFor(atSample) : {};
     return this.#untilTrue(() => this.#now >= sample, { signal, ...timing });
   }
 
@@ -519,42 +511,24 @@ class SignalSource implements BootedSource, DetectingSource, RearmingSource {
   async #armAgain(signal: AbortSignal): Promise<void> {
     const latest = this.#now + this.#samplesOf(DISARM_MS);
     // A device that is armed cannot be armed.
-    await this.#untilTrue(() => this.#trip?.isOff === true || this.#now > latest, { signal });
+    await this.#untilTrue(() => this.#trips.trip?.isOff === true || this.#now > latest, { signal });
     this.assertSound();
-    const trip = this.#trip;
+    const { trip } = this.#trips;
     if (trip?.isOff !== true || this.#armRequest === undefined) {
       throw new MeaError('link', {
         what: 'The device did not disarm after a stall of the host',
         got: `${DISARM_MS} ms`,
       });
     }
-    this.#trip = undefined;
-    this.#rearmings += 1;
+    const tell = this.#trips.close(trip);
     await this.#rig.arm(this.#armRequest);
     this.assertSound();
-    const { cause, atSample } = trip;
-    this.#untold.push({ cause, atSample, number: this.#rearmings, allowed: this.#options.rearms ?? 0 });
-  }
-
-  /** @returns true for a trip of the host after which the device may be armed again */
-  #isForgiven(event: RigEvent): boolean {
-    const { rearms = 0 } = this.#options;
-    if (this.#armRequest === undefined || this.#rearmings >= rearms) return false;
-    if (event.type === 'main-stalled') {
-      this.#trip ??= { cause: 'main-stalled', isOff: false, atSample: this.#now };
-      return true;
-    }
-    if (event.type !== 'armed-changed' || event.armed) return false;
-    if (event.cause === 'armed-time') this.#trip ??= { cause: 'armed-time', isOff: false, atSample: event.atSample };
-    // Without heartbeats it disarms by its watchdog; by anything else it had another reason.
-    else if (event.cause !== 'watchdog' || this.#trip === undefined || this.#trip.isOff) return false;
-    this.#trip.isOff = true;
-    return true;
+    tell();
   }
 
   /** What the device says that ends an experiment: nothing arms again by itself. */
   #followTrouble(event: RigEvent): void {
-    if (this.#isForgiven(event)) return;
+    if (this.#armRequest !== undefined && this.#trips.forgives(event, this.#now)) return;
     const ended = (got: string): MeaError =>
       new MeaError('link', {
         what: 'The rig is no longer the one that was armed',
