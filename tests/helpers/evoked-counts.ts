@@ -8,6 +8,7 @@ import { DEFAULT_SPIKE_LENGTH_UM } from '../../sim-device/voltages/voltage-setti
 import { createSpikePipeline } from '../../src/pipeline/spike-pipeline.js';
 import { biphasicPulse } from './emulated-voltages.js';
 import { dropClose, FindingsLog } from './score-spikes.js';
+import { correlate } from './signal-statistics.js';
 
 const RATE_HZ = 20_000;
 const SETTLING_SECONDS = 5;
@@ -19,8 +20,10 @@ const WITHIN_FRAMES = 10;
 const WINDOW = [200, 600] as const;
 /** Raw peaks that the filter leaves 4 and 6 times the noise of, about: it takes a third of a spike, and the noise is 5 uV. */
 const [SUMMED_UV, SMALL_UV] = [30, 45];
-/** Raw peak that the filter leaves once the noise of, and the threshold in these. */
-const [SIGMA_UV, THRESHOLD_UV] = [7.5, 37.5];
+/** Raw peak that the filter leaves once the noise of. */
+const SIGMA_UV = 7.5;
+/** Of the pipeline, in multiples of the noise, where nothing else is said. */
+const THRESHOLD = 5;
 
 /** How large units are. */
 export type AmplitudeKnobs = Partial<Pick<ActivityKnobs, 'amplitudeMedianUv' | 'amplitudeSigma' | 'amplitudeRangeUv'>>;
@@ -31,6 +34,8 @@ export interface EvokedSettings {
   readonly trials: number;
   readonly parameters: CultureParameterName;
   readonly amplitudes: AmplitudeKnobs;
+  /** In multiples of the noise. */
+  readonly threshold?: number;
 }
 
 /** Counts of one electrode and trial: all its units' spikes, those that the dead time leaves, what was found. */
@@ -68,7 +73,8 @@ interface UnitSpike {
 }
 
 /** Stimulates an emulated culture once a second, and counts what it answers. */
-export function countEvoked({ seed, trials, parameters, amplitudes }: EvokedSettings): EvokedCounts {
+export function countEvoked(settings: EvokedSettings): EvokedCounts {
+  const { seed, trials, parameters, amplitudes, threshold = THRESHOLD } = settings;
   const fired: { readonly sample: number; readonly unit: number }[] = [];
   const rig = createEmulatedRig({
     culture: { parameters, plasticity: 'free-energy', condition: 'none', seed },
@@ -78,7 +84,13 @@ export function countEvoked({ seed, trials, parameters, amplitudes }: EvokedSett
     },
   });
   const { channels } = rig;
-  const pipeline = createSpikePipeline({ channels, sampleRateHz: RATE_HZ, gainUv: rig.gainUvPerBit, deadMs: 0.8 });
+  const pipeline = createSpikePipeline({
+    channels,
+    sampleRateHz: RATE_HZ,
+    gainUv: rig.gainUvPerBit,
+    deadMs: 0.8,
+    threshold,
+  });
   const random = openRandomStream(seed, 'evoked-patterns');
   const stimuli = Array.from({ length: trials }, (_, trial) => (SETTLING_SECONDS + trial + 0.5) * RATE_HZ);
   for (const sample of stimuli) {
@@ -105,16 +117,20 @@ export function countEvoked({ seed, trials, parameters, amplitudes }: EvokedSett
       if (channel !== electrode) neighbours[channel]!.push({ sample, uv: amplitudeUv * factors[k]! });
     });
   }
-  return compare(own, { neighbours, found: log.electrodes.map(({ samples }) => samples), stimuli });
+  return compare(own, { neighbours, found: log.electrodes.map(({ samples }) => samples), stimuli, threshold });
 }
 
 interface Findings {
   readonly neighbours: readonly (readonly UnitSpike[])[];
   readonly found: readonly (readonly number[])[];
   readonly stimuli: readonly number[];
+  readonly threshold: number;
 }
 
-function compare(own: readonly (readonly UnitSpike[])[], { neighbours, found, stimuli }: Findings): EvokedCounts {
+function compare(
+  own: readonly (readonly UnitSpike[])[],
+  { neighbours, found, stimuli, threshold }: Findings,
+): EvokedCounts {
   const kinds: SpikeKinds = {
     right: 0,
     dropped: 0,
@@ -129,11 +145,13 @@ function compare(own: readonly (readonly UnitSpike[])[], { neighbours, found, st
   own.forEach((spikes, e) => {
     const kept = dropClose(spikes, DEAD_FRAMES);
     const seen = dropClose(
-      spikes.filter(({ uv }) => uv + SIGMA_UV * noise.normal() >= THRESHOLD_UV),
+      spikes.filter(({ uv }) => uv / SIGMA_UV + noise.normal() >= threshold),
       DEAD_FRAMES,
     );
+    const best: number[] = [];
     const rows = stimuli.map((stimulus): CountPair => {
       const isInside = (sample: number): boolean => sample >= stimulus + WINDOW[0] && sample < stimulus + WINDOW[1];
+      best.push(seen.filter(({ sample }) => isInside(sample)).length);
       const all = spikes.filter(({ sample }) => isInside(sample));
       const truth = kept.filter(({ sample }) => isInside(sample));
       const counted = found[e]!.filter(isInside);
@@ -142,22 +160,15 @@ function compare(own: readonly (readonly UnitSpike[])[], { neighbours, found, st
       return { raw: all.length, thinned: truth.length, counted: counted.length };
     });
     pairs.push(...rows);
-    const correlation = correlate(
-      rows.map(({ thinned }) => thinned),
-      rows.map(({ counted }) => counted),
-    );
+    const truth = Float64Array.from(rows, ({ thinned }) => thinned);
+    const counts = Float64Array.from(rows, ({ counted }) => counted);
+    // NaN where one of them does not vary.
+    const correlation = correlate(truth, counts);
     if (!Number.isNaN(correlation)) correlations.push(correlation);
-    const best = correlate(
-      rows.map(({ thinned }) => thinned),
-      stimuli.map((stimulus) => countBetween(seen, [stimulus + WINDOW[0], stimulus + WINDOW[1]])),
-    );
-    if (!Number.isNaN(best)) attainable.push(best);
+    const bound = correlate(truth, Float64Array.from(best));
+    if (!Number.isNaN(bound)) attainable.push(bound);
   });
   return { correlations, attainable, pairs, kinds };
-}
-
-function countBetween(spikes: readonly UnitSpike[], [from, to]: readonly [number, number]): number {
-  return spikes.filter(({ sample }) => sample >= from && sample < to).length;
 }
 
 interface WindowOfElectrode {
@@ -183,14 +194,4 @@ function explain({ all, truth, counted, around }: WindowOfElectrode, kinds: Spik
     const isCrowded = all.some((other) => other.sample !== sample && Math.abs(other.sample - sample) < 30);
     kinds.missed[uv < SMALL_UV ? 'small' : isCrowded ? 'crowded' : 'others']++;
   }
-}
-
-/** Pearson's; NaN where one of them does not vary. */
-function correlate(a: readonly number[], b: readonly number[]): number {
-  const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
-  const [meanA, meanB] = [mean(a), mean(b)];
-  const product = a.reduce((sum, value, i) => sum + (value - meanA) * (b[i]! - meanB), 0);
-  const square = (values: readonly number[], middle: number): number =>
-    values.reduce((sum, value) => sum + (value - middle) ** 2, 0);
-  return product / Math.sqrt(square(a, meanA) * square(b, meanB));
 }
